@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Room `image`: what is in a dump file. Physical memory as it was, the ranges that the file speaks
+ * of, its notes. Knows nothing of Linux beyond the notes' names.
+ *
+ * An image is safe to read from several threads at once. Everything that it hands out by pointer
+ * (notes, ranges, info) lives as long as the image.
+ */
+#ifndef KM_IMAGE_IMAGE_H
+#define KM_IMAGE_IMAGE_H
+
+#include "base/base.h"
+
+struct km_image;
+
+/* Bytes that are to read differently from what the file says: how a damaged dump is made without
+ * copying it. Offsets are of the file (PHYSICAL false; of the first file of a set) or physical
+ * addresses (PHYSICAL true; applied to what a page holds once it is decoded). */
+struct km_image_patch {
+	bool physical;
+	u64 offset;
+	u8 value;
+};
+
+struct km_image_options {
+	size_t cache_bytes; /* decoded pages kept, for compressed formats; 0: sized to the machine */
+	struct km_pool *pool; /* for decoding many pages at once; borrowed, may be NULL */
+	const struct km_log *log;
+	const struct km_image_patch *patches; /* borrowed during the open only */
+	size_t n_patches;
+};
+
+enum km_image_format {
+	KM_IMAGE_ELF,
+	KM_IMAGE_KDUMP,	  /* makedumpfile's and QEMU's kdump-compressed format */
+	KM_IMAGE_RAW,	  /* physical memory from address 0, byte for byte */
+	KM_IMAGE_KCORE,	  /* the running kernel's /proc/kcore */
+};
+
+/* What the file says of itself. */
+struct km_image_info {
+	enum km_image_format format;
+	char description[96]; /* for a banner: "ELF", "compressed kdump (zstd), flattened", … */
+	u16 machine;	      /* ELF e_machine; 0 where the format does not say */
+	char utsname_machine[65], utsname_release[65], utsname_nodename[65]; /* "" where unknown */
+	char utsname_version[65];
+	u32 page_size;	      /* of the dumped machine; 0 where the format does not say */
+	bool big_endian;
+	bool partial;	      /* some pages were filtered out */
+	int dump_level;	      /* makedumpfile's -d, or -1 where the format does not say */
+	bool incomplete;      /* the writer says that it could not finish */
+	u64 truncated_bytes;  /* bytes that the headers promise and the file lacks */
+	u64 file_size;
+	u64 max_pfn;	      /* 1 + the last frame that the file speaks of */
+	u64 pages_present;    /* frames whose contents are in the file, each counted once */
+	u64 timestamp;	      /* seconds since 1970 of the dump, by its header; 0: not said */
+	u32 n_cpus;	      /* as the header says; 0: not said */
+};
+
+struct km_range {
+	u64 start, end; /* [start, end), physical bytes */
+};
+
+struct km_note {
+	const char *name; /* "CORE", "VMCOREINFO", "QEMU", "LINUX", … */
+	u32 type;
+	const u8 *desc;
+	size_t size;
+};
+
+/* A window on memory that need not be copied. `opaque` belongs to the room that gave it. */
+struct km_view {
+	const u8 *data;
+	size_t size;
+	void *opaque;
+};
+
+/*
+ * Opens the dump made of PATHS (one file; or the parts of a split dump, in any order). On success
+ * *ret is the caller's, to be given to km_image_close(). The error names the file and what is wrong
+ * in it. A file that is cut short opens as long as its headers are there.
+ */
+struct km_error *km_image_open(const char *const *paths, size_t n_paths,
+			       const struct km_image_options *options,
+			       struct km_image **ret) km_must_check;
+void km_image_close(struct km_image *image);
+KM_DEFINE_CLEANUP(struct km_image *, km_image_close)
+
+const struct km_image_info *km_image_info(const struct km_image *image);
+
+/* Reads LEN bytes of physical memory at PADDR. Fails as a whole, with the reason of the first page
+ * that fails; BUF is then undefined. */
+enum km_status km_image_read(struct km_image *image, u64 paddr, void *buf, size_t len);
+
+/*
+ * A window of LEN bytes at PADDR. It points into the file where the bytes lie together there, and
+ * is a copy otherwise. Give it back with km_image_unview().
+ */
+enum km_status km_image_view(struct km_image *image, u64 paddr, size_t len, struct km_view *ret);
+void km_image_unview(struct km_image *image, struct km_view *view);
+
+/* Like km_image_view(), but only where no copy is needed: NULL otherwise. The pointer stays valid
+ * for the image's life; nothing is to be given back. */
+const u8 *km_image_mapped(struct km_image *image, u64 paddr, size_t len);
+
+/* Why, or whether, the page at PADDR can be read, without reading it. */
+enum km_status km_image_page_status(struct km_image *image, u64 paddr);
+
+/* The physical ranges that the file has contents for (ELF) or that its bitmaps cover (kdump),
+ * sorted, disjoint. */
+size_t km_image_ranges(const struct km_image *image, const struct km_range **ret);
+
+/* A PT_LOAD's virtual address for what it holds, where the file is an ELF that says so. */
+struct km_image_segment {
+	u64 vaddr, paddr, size;
+};
+size_t km_image_segments(const struct km_image *image, const struct km_image_segment **ret);
+
+size_t km_image_notes(const struct km_image *image, const struct km_note **ret);
+
+/* VMCOREINFO's text ("KEY=VALUE" lines, not NUL-terminated), or NULL where the file has none. */
+const char *km_image_vmcoreinfo(const struct km_image *image, size_t *ret_len);
+
+#endif
