@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Private to room `command`: what its own files share. */
+#ifndef KM_COMMAND_PRIVATE_H
+#define KM_COMMAND_PRIVATE_H
+
+#include "command/command.h"
+
+/* The words of one command, and how far its options have been read. */
+struct km_args {
+	const struct km_command *command;
+	size_t argc;
+	const char *const *argv; /* borrowed; argv[0] is the command's name */
+	size_t next;
+	const char *cluster; /* the rest of "-abc" */
+	bool only_words;     /* "--" has been seen */
+	const char **words;  /* what is not an option; owned */
+	size_t n_words;
+};
+
+struct km_error *km_args_init(struct km_args *args, const struct km_command *command, size_t argc,
+			      const char *const *argv) km_must_check;
+void km_args_done(struct km_args *args);
+
+void km_out_begin_command(struct km_out *out, const char *line);
+void km_out_end_command(struct km_out *out, char *const *problems, size_t n_problems,
+			const struct km_error *error);
+
+/* The synopsis, options and details of COMMAND. */
+void km_help_print(struct km_out *out, const struct km_command *command);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The commands, in order of name. Adding one is adding a file and a row here. */
+#include <string.h>
+
+#include "command/command.h"
+
+extern const struct km_command km_command_help, km_command_quit;
+
+const struct km_command *const km_commands[] = {
+	&km_command_help,
+	&km_command_quit,
+	NULL,
+};
+
+/* Other names that fingers know. */
+static const struct {
+	const char *alias, *name;
+} aliases[] = {
+	{"exit", "quit"},
+	{"q", "quit"},
+	{"dmesg", "log"},
+	{"h", "help"},
+	{"?", "help"},
+};
+
+const struct km_command *km_command_find(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < KM_ARRAY_SIZE(aliases); i++)
+		if (!strcmp(name, aliases[i].alias))
+			name = aliases[i].name;
+	for (i = 0; km_commands[i]; i++)
+		if (!strcmp(name, km_commands[i]->name))
+			return km_commands[i];
+	return NULL;
+}
