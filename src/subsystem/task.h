@@ -24,14 +24,23 @@ struct km_task {
 	struct km_maybe last_run;   /* ns of the scheduler's clock: sched_info.last_arrival */
 	struct km_maybe utime, stime;
 	struct km_maybe prio, static_prio, policy;
+	bool kernel;	/* no address space of its own: PF_KTHREAD, or no mm where flags say nothing */
 	bool idle;	/* a CPU's idle task, pid 0 */
 	bool active;	/* runqueues.curr of a CPU says that it was running … */
 	int active_cpu; /* … on this one; -1 otherwise */
 	bool from_pid_table; /* not on the task list; found through the pid namespace only */
 };
 
+/* Which bit of task->__state and exit_state means what; 0: this kernel has no such bit. */
+struct km_task_states {
+	u32 interruptible, uninterruptible, stopped, traced, exit_dead, exit_zombie, parked, dead;
+	u32 wakekill, waking, noload, new_task, rtlock_wait, freezable, freezable_unsafe, frozen;
+	bool checked; /* the kernel's own task_state_array agrees */
+};
+
 struct km_tasks {
 	struct km_kernel *k; /* borrowed */
+	struct km_task_states states;
 	/* Idle tasks in order of CPU, then all others in order of pid. */
 	struct km_task *items;
 	size_t count;
@@ -57,20 +66,22 @@ const struct km_task *km_tasks_by_address(const struct km_tasks *tasks, u64 addr
 const struct km_task *km_tasks_by_pid(const struct km_tasks *tasks, u64 pid);
 const struct km_task *km_tasks_on_cpu(const struct km_tasks *tasks, unsigned cpu);
 
-/* One task_struct at ADDRESS, whether or not any list holds it. */
+/* One task_struct at ADDRESS, whether or not any list holds it. Its ppid is left to the snapshot. */
 void km_task_read(struct km_kernel *k, u64 address, struct km_task *ret);
 
+/* From the letters of the kernel's own task_state_array (fs/proc/array.c), where it can be read. */
+void km_task_states_learn(struct km_kernel *k, struct km_task_states *ret);
+/* The same from the first characters of its strings, in order; what bit 1 << (i - 1) means is
+ * said by string i. */
+void km_task_states_from_letters(const char *letters, struct km_task_states *ret);
 /*
- * The letters that crash(8) shows: RU IN UN ST TR ZO DE SW WA PA ID NE, "??" where the bits mean
- * nothing known, and the TASK_* name. Static storage. Which bit means what is derived from the
- * kernel's own task_state_array where that can be read.
+ * As crash(8) shows them: RU IN UN ST TR ZO DE WA PA ID NE, "??" where the state cannot be read or
+ * means nothing known. Static storage.
  */
-const char *km_task_state_letters(struct km_kernel *k, const struct km_task *task);
-/* "TASK_RUNNING", "TASK_INTERRUPTIBLE|TASK_FREEZABLE", … into BUF. */
-void km_task_state_name(struct km_kernel *k, const struct km_task *task, char *buf, size_t size);
-
-/* A task without a user address space of its own: PF_KTHREAD, or no mm where flags are not known. */
-bool km_task_is_kernel(const struct km_task *task);
+const char *km_task_state_letters(const struct km_task_states *states, const struct km_task *task);
+/* "TASK_RUNNING", "TASK_UNINTERRUPTIBLE|TASK_NOLOAD", … into BUF. */
+void km_task_state_name(const struct km_task_states *states, const struct km_task *task, char *buf,
+			size_t size);
 
 struct km_task_memory {
 	struct km_maybe rss; /* pages, exact: the batched parts are added */
