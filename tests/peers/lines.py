@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Comparison of two texts line by line, and the table of differences that are wanted.
+
+differences.toml holds a reason for each.  A difference that is not in the table is a
+failure; an entry that nothing needed is reported, so that the table cannot rot.
+"""
+
+import collections
+import difflib
+import re
+import tomllib
+
+KINDS = {
+    # Part of the peer's line is put in another form before the lines are compared.
+    "rewrite": {"peer", "as"},
+    # A line that differs, or that only one side has; named groups must agree on both sides.
+    "line": {"peer", "ours"},
+    # A function that only one side shows above the first frame in common.
+    "leading": {"side", "frame"},
+    # Two frames at the same pc, named differently, or whose stack pointers differ by "sp".
+    "frame": {"peer", "ours", "sp"},
+    # A stack that goes on where the other one ends.
+    "tail": {"side", "frame"},
+}
+LONG = 4000
+
+
+class Entry:
+    def __init__(self, table):
+        self.name, self.reason = table.pop("name"), table.pop("reason")
+        self.kind = table.pop("kind")
+        self.where = re.compile(table.pop("where"))
+        if self.kind not in KINDS or not set(table) <= KINDS[self.kind]:
+            raise ValueError("differences.toml: %s: kind or keys are wrong" % self.name)
+        self.substitute = table.get("as")
+        self.side = table.get("side")
+        self.sp = table.get("sp", 0)
+        self.peer = re.compile(table["peer"]) if "peer" in table else None
+        self.ours = re.compile(table["ours"]) if "ours" in table else None
+        self.frame = re.compile(table["frame"]) if "frame" in table else None
+        self.seen = 0
+        self.asked = 0
+
+
+class Differences:
+    def __init__(self, path):
+        with open(path, "rb") as file:
+            self.entries = [Entry(table) for table in tomllib.load(file).get("difference", [])]
+
+    def of(self, kind, where):
+        for entry in self.entries:
+            if entry.kind == kind and entry.where.fullmatch(where):
+                entry.asked += 1
+                yield entry
+
+    def rewrite(self, where, lines):
+        for entry in self.of("rewrite", where):
+            changed = [entry.peer.sub(entry.substitute, line) for line in lines]
+            entry.seen += sum(a != b for a, b in zip(lines, changed))
+            lines = changed
+        return lines
+
+    def line(self, where, peer, ours):
+        """Whether this pair is listed; None stands for a line that is not there."""
+        for entry in self.of("line", where):
+            if bool(entry.peer) != (peer is not None) or bool(entry.ours) != (ours is not None):
+                continue
+            left = entry.peer.fullmatch(peer) if entry.peer else None
+            right = entry.ours.fullmatch(ours) if entry.ours else None
+            if (entry.peer and not left) or (entry.ours and not right):
+                continue
+            if left and right:
+                shared = set(left.groupdict()) & set(right.groupdict())
+                if any(left[name] != right[name] for name in shared):
+                    continue
+            entry.seen += 1
+            return True
+        return False
+
+    def pair(self, where, peer, ours):
+        return self.line(where, peer, ours) or (
+            peer is not None and ours is not None
+            and self.line(where, peer, None) and self.line(where, None, ours))
+
+    def leading_frame(self, where, side, frame):
+        return self._one_side("leading", where, side, frame)
+
+    def _one_side(self, kind, where, side, frame):
+        for entry in self.of(kind, where):
+            if entry.side == side and any(entry.frame.fullmatch(name) for name in frame.names):
+                entry.seen += 1
+                return True
+        return False
+
+    def same_frame(self, where, peer, ours):
+        if peer.same(ours):
+            return True
+        if peer.pc != ours.pc:
+            return False
+        for entry in self.of("frame", where):
+            if (ours.sp - peer.sp == entry.sp
+                    and any(entry.peer.fullmatch(name) for name in peer.names)
+                    and any(entry.ours.fullmatch(name) for name in ours.names)):
+                entry.seen += 1
+                return True
+        return False
+
+    def whole_stack(self, where, peer, ours):
+        """Whether the stacks agree but for a listed tail on one side."""
+        common = min(len(peer), len(ours))
+        if not all(self.same_frame(where, a, b) for a, b in zip(peer, ours)):
+            return False
+        return (all(self._one_side("tail", where, "peer", frame) for frame in peer[common:])
+                and all(self._one_side("tail", where, "ours", frame) for frame in ours[common:]))
+
+    def unseen(self):
+        """Entries whose command was compared and that no difference needed."""
+        return [entry for entry in self.entries if entry.asked and not entry.seen]
+
+
+def opcodes(peer, ours):
+    """Blocks of lines that differ, as (peer's lines, our lines)."""
+    if max(len(peer), len(ours)) <= LONG:
+        matcher = difflib.SequenceMatcher(None, peer, ours, autojunk=False)
+        for tag, a, b, c, d in matcher.get_opcodes():
+            if tag != "equal":
+                yield peer[a:b], ours[c:d]
+        return
+    # difflib is quadratic: long texts are compared as sets of lines first, then the
+    # order of the lines that both have.
+    left, right = collections.Counter(peer), collections.Counter(ours)
+    for line in (left - right).elements():
+        yield [line], []
+    for line in (right - left).elements():
+        yield [], [line]
+    common = left & right
+    ordered = [list(keep(lines, common)) for lines in (peer, ours)]
+    for a, b in zip(*ordered):
+        if a != b:
+            yield [a], [b]
+            break
+
+
+def keep(lines, counter):
+    left = collections.Counter(counter)
+    for line in lines:
+        if left[line] > 0:
+            left[line] -= 1
+            yield line
+
+
+def compare(where, peer, ours, differences):
+    """Lines that differ and are not listed, in diff's form; none when all is well."""
+    peer = differences.rewrite(where, peer)
+    problems = []
+    for left, right in opcodes(peer, ours):
+        if len(left) != len(right):
+            left = [line for line in left if not differences.line(where, line, None)]
+            right = [line for line in right if not differences.line(where, None, line)]
+        if len(left) == len(right):
+            for a, b in zip(left, right):
+                if a != b and not differences.pair(where, a, b):
+                    problems += ["- " + a, "+ " + b]
+        else:
+            problems += ["- " + line for line in left] + ["+ " + line for line in right]
+    return problems
