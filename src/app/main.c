@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Chooses what to be: by the name it was called by, then by the first word. */
+#include <stdio.h>
+#include <string.h>
+
+#include "app/app.h"
+#include "base/base.h"
+
+static const struct km_subcommand subcommands[] = {
+	{"open", "look into a dump (the default)", km_app_open},
+};
+
+static void usage(FILE *to)
+{
+	size_t i;
+
+	fprintf(to, "usage: kmortem [SUBCOMMAND] [OPTION]… DUMP…\n\nSubcommands:\n");
+	for (i = 0; i < KM_ARRAY_SIZE(subcommands); i++)
+		fprintf(to, "  %-8s  %s\n", subcommands[i].name, subcommands[i].help);
+	fprintf(to, "\n`kmortem SUBCOMMAND --help` lists a subcommand's options.\n");
+}
+
+int main(int argc, char **argv)
+{
+	const char *name = strrchr(argv[0] ? argv[0] : "kmortem", '/');
+	size_t i;
+
+	name = name ? name + 1 : argv[0];
+	if (name && !strcmp(name, "crash"))
+		return km_app_open(argc, argv);
+	if (argc < 2) {
+		usage(stderr);
+		return KM_EXIT_USAGE;
+	}
+	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
+		printf("kmortem %s\n", KM_VERSION);
+		return KM_EXIT_OK;
+	}
+	if (!strcmp(argv[1], "help")) {
+		usage(stdout);
+		return KM_EXIT_OK;
+	}
+	for (i = 0; i < KM_ARRAY_SIZE(subcommands); i++)
+		if (!strcmp(argv[1], subcommands[i].name))
+			return subcommands[i].run(argc - 1, argv + 1);
+	return km_app_open(argc, argv);
+}
