@@ -115,13 +115,18 @@ void km_types_free(struct km_types *types);
 KM_DEFINE_CLEANUP(struct km_types *, km_types_free)
 u32 km_types_first_id(const struct km_types *types); /* 1, or the first after the base's */
 u32 km_types_end_id(const struct km_types *types);
+/* Why types are missing from the end ("type 7 of kind 99 at … has no length that can be told: …"),
+ * for the banner; NULL where all were read. Nothing can continue such a body: its ids are off. */
+const char *km_types_problem(const struct km_types *types);
 
 /* The type called NAME of KIND in TYPES, then in its base. Of several of one name the first that
- * has a size; km_types_find_next() yields the others. */
+ * has a size; km_types_find_next() yields those after it. Quick: a hash table for each kind is made
+ * when it is first asked for. */
 bool km_types_find(const struct km_types *types, enum km_type_kind kind, const char *name,
 		   struct km_type *ret);
 bool km_types_find_next(enum km_type_kind kind, const char *name, struct km_type *inout);
 
+/* One type has one handle, whichever body it was reached from: handles may be compared. */
 enum km_type_kind km_type_kind(struct km_type type);
 const char *km_type_name(struct km_type type); /* "" where it has none */
 /* Bytes; false for what has no size (void, functions, forward declarations). */
@@ -130,20 +135,30 @@ struct km_type km_type_target(struct km_type type); /* of pointers, arrays, type
 /* Without typedefs, qualifiers and annotations. */
 struct km_type km_type_strip(struct km_type type);
 u32 km_type_array_count(struct km_type type);
+bool km_type_forward_is_union(struct km_type type); /* else it declares a struct */
 struct km_int_encoding { u32 bits; u32 bit_offset; bool is_signed, is_char, is_bool; };
 bool km_type_int_encoding(struct km_type type, struct km_int_encoding *ret);
-u32 km_type_member_count(struct km_type type); /* of struct, union; parameters of a prototype */
+/* Of an int or an enum, through typedefs and qualifiers: are its values signed? */
+bool km_type_is_signed(struct km_type type);
+/* Of a struct or union; the parameters of a prototype or function (a last one of type void without
+ * a name is "..."); the variables of a section. */
+u32 km_type_member_count(struct km_type type);
 bool km_type_member(struct km_type type, u32 i, struct km_type_member *ret);
 u32 km_type_enumerator_count(struct km_type type);
 bool km_type_enumerator(struct km_type type, u32 i, struct km_enumerator *ret);
-/* A DATASEC's variables: NAME's type and offset in section SECTION (".data..percpu"). */
+/* A DATASEC's variables: NAME's type, and its offset and size in bytes in its section. Of several of
+ * one name the per-CPU one (section ".data..percpu"). */
 bool km_types_variable(const struct km_types *types, const char *name, struct km_type *ret_type,
 		       u64 *ret_offset, u64 *ret_size);
+/* The same in the section called SECTION alone; NULL: in any. */
+bool km_types_section_variable(const struct km_types *types, const char *section, const char *name,
+			       struct km_type *ret_type, u64 *ret_offset, u64 *ret_size);
 /* The value of the enumerator NAME of any enum; false where there is none. */
 bool km_types_enumerator(const struct km_types *types, const char *name, s64 *ret);
 
 /* The member at PATH ("mm.pgd", "tasks.next", "count[2]"), through anonymous members; false where
- * there is none. Pointers are not followed. */
+ * there is none. An index past an array's end is none, but [0]-sized and flexible arrays have any.
+ * Pointers are not followed. */
 bool km_type_find_member(struct km_type type, const char *path, struct km_type_member *ret);
 
 /* ---- unwind rules -------------------------------------------------------------------------- */
