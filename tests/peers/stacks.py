@@ -4,7 +4,8 @@
 In crash's text `[address]` is where the return address lies, 8 below the stack
 pointer that drgn gives for the same frame.  A function that was interrupted has no
 line of its own in crash's text, only "[exception RIP: …]" and the registers: here it
-becomes a frame, as it is one for drgn.
+becomes a frame, as it is one for drgn.  Above an exception stack crash names the same
+function a second time on a line of its own, with another address: that one is left out.
 """
 
 import re
@@ -42,20 +43,23 @@ def parse_text(text):
     """Tasks of a `bt` or `foreach bt` text, by address of task_struct."""
     tasks = {}
     task = None
-    exception = None
+    exception = interrupted = None
     for line in text.splitlines():
         header = TASK.match(line)
         if header:
             task = Task(int(header["task"], 16), int(header["pid"]), header["comm"], int(header["cpu"]))
             tasks[task.address] = task
-            exception = None
+            exception = interrupted = None
             task.rest.append(line)
             continue
         if task is None:
             continue
         frame = FRAME.match(line)
         if frame:
-            task.frames.append(Frame([frame["name"]], int(frame["sp"], 16), int(frame["pc"], 16)))
+            found = Frame([frame["name"]], int(frame["sp"], 16), int(frame["pc"], 16))
+            if not (interrupted and found.pc == interrupted.pc):
+                task.frames.append(found)
+            interrupted = None
             continue
         if line:
             task.rest.append(line)
@@ -66,7 +70,8 @@ def parse_text(text):
         if registers:
             pc = int(registers["pc"], 16)
             if exception is not None and pc >= KERNEL_HALF:
-                task.frames.append(Frame([exception], int(registers["sp"], 16) - 8, pc))
+                interrupted = Frame([exception], int(registers["sp"], 16) - 8, pc)
+                task.frames.append(interrupted)
             exception = None
     return tasks
 
