@@ -6,6 +6,7 @@ the suite's libraries, so neither root nor mounts are needed and paths mean the 
 to every tool that is compared.
 """
 
+import json
 import os
 import pathlib
 import re
@@ -80,6 +81,59 @@ class Suite:
             if name and version and name.group(1) in wanted:
                 found[name.group(1)] = version.group(1)
         return found
+
+
+TOP = pathlib.Path(__file__).resolve().parent.parent.parent
+
+
+def release_of(dump):
+    """OSRELEASE of VMCOREINFO, which all formats keep uncompressed near their start."""
+    tail = b""
+    with open(dump, "rb") as file:
+        # Small pieces: the benches' children start with what this process holds.
+        for _ in range(64):
+            piece = file.read(1 << 18)
+            found = re.search(rb"OSRELEASE=([^\s\0]+)[\s\0]", tail + piece)
+            if found:
+                return found.group(1).decode()
+            tail = piece[-256:]
+    return fail("%s: names no kernel release" % dump)
+
+
+def lab_dump(kernel, scenario, *options):
+    """The folder of a dump that the lab makes, or made before."""
+    result = subprocess.run([str(TOP / "lab" / "lab"), "dump", *options, kernel, scenario],
+                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=False)
+    if result.returncode:
+        fail("the lab could not make %s on %s" % (scenario, kernel))
+    return pathlib.Path(result.stdout.splitlines()[-1])
+
+
+def lab_scenarios():
+    with open(TOP / "lab" / "scenarios.json", encoding="utf-8") as file:
+        return [row["name"] for row in json.load(file)["scenarios"]]
+
+
+def newest_suite():
+    """Of the suites that are set up, the one with the newest crash; None where there is none."""
+    directory = cache_directory() / "peers"
+    names = [path.name for path in directory.iterdir()] if directory.exists() else []
+    suites = [suite for suite in map(Suite, names) if suite.exists()]
+    return max(suites, default=None, key=lambda suite: [
+        int(number) for number in re.findall(r"\d+", suite.versions()["crash"])[:3]])
+
+
+def set_up(suite_name, release):
+    """The suite to use, and the release's debug symbols; what is missing is set up by root."""
+    suite = Suite(suite_name) if suite_name else newest_suite() or Suite("trixie")
+    debug = debug_directory(release)
+    if not suite.exists() or not (debug / "vmlinux").exists():
+        command = [str(TOP / "tests" / "peers" / "setup"), "--suite", suite.name, "--kernel", release]
+        if os.geteuid() != 0:
+            fail("peers or debug symbols are missing; as root: " + " ".join(command))
+        if subprocess.run(command, check=False).returncode:
+            fail("the peers could not be set up")
+    return suite, debug
 
 
 def run(argv, timeout=600, **options):
