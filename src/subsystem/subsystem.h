@@ -14,5 +14,7 @@
 #include "subsystem/task.h"
 #include "subsystem/printk.h"
 #include "subsystem/system.h"
+#include "subsystem/stack.h"
+#include "subsystem/slab.h"
 
 #endif

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From an address to its slab cache: the address's struct page, the head of its compound page, the
+ * mark that this page is a slab's, and the cache that the slab is of. Each of these steps has been
+ * changed by the kernel at least once; types and enumerators tell which form it is.
+ */
+#include <string.h>
+
+#include "subsystem/slab.h"
+
+enum {
+	PAGE_FLAGS,
+	PAGE_HEAD,
+	PAGE_TYPE,
+	SLAB_CACHE,
+	CACHE_NAME,
+	PAGE_SIZE_OF,
+	N_MEMBERS,
+};
+
+static const struct km_member_row rows[N_MEMBERS] = {
+	/* 6.18 wraps the word as memdesc_flags_t. */
+	[PAGE_FLAGS] = {"struct page", "flags.f|flags"},
+	/* 7.x: where a struct page's size is a power of two, a mask instead of a pointer. */
+	[PAGE_HEAD] = {"struct page", "compound_info|compound_head"},
+	[PAGE_TYPE] = {"struct page", "page_type"},
+	/* 5.17 moved what is a slab's out of struct page; both lie over the same memory. */
+	[SLAB_CACHE] = {"struct slab", "slab_cache"},
+	[CACHE_NAME] = {"struct kmem_cache", "name"},
+	[PAGE_SIZE_OF] = {"struct page", "="},
+};
+
+static const struct km_member_row old_rows[] = {
+	{"struct page", "slab_cache"},
+};
+
+static const struct km_slot *slots_of(struct km_kernel *k)
+{
+	return km_kernel_members(k, rows, N_MEMBERS);
+}
+
+static void find_mark(struct km_kernel *k, struct km_slab_map *map)
+{
+	s64 value;
+
+	if (km_enumerator(k, "PGTY_slab", &value)) {
+		map->mark_kind = KM_SLAB_MARK_TYPE_BYTE;
+		map->mark = (u64)value & 0xff;
+	} else if (km_enumerator(k, "PG_slab", &value)) {
+		/* 6.10 made it a page type: a bit far above any flag's number. */
+		map->mark_kind = value >= 0 && value < 64 ? KM_SLAB_MARK_FLAG :
+							    KM_SLAB_MARK_TYPE_BITS;
+		map->mark = (u64)value;
+	}
+}
+
+static u64 base_of(struct km_kernel *k, const char *name)
+{
+	u64 at = km_symbol_address(k, name), value;
+
+	return at && km_read_u64(k, at, &value) == KM_OK ? value : 0;
+}
+
+bool km_slab_map_init(struct km_kernel *k, struct km_slab_map *ret)
+{
+	const struct km_slot *slots = slots_of(k);
+
+	*ret = (struct km_slab_map){.k = k, .frame_size = km_page_size(k)};
+	if (!slots || !slots[PAGE_SIZE_OF].present || !slots[PAGE_HEAD].present)
+		return false;
+	ret->page_size = slots[PAGE_SIZE_OF].size;
+	ret->direct_map = base_of(k, "page_offset_base");
+	ret->direct_map_end = base_of(k, "vmalloc_base");
+	ret->pages = base_of(k, "vmemmap_base");
+	if (!ret->direct_map || !ret->pages || !ret->page_size)
+		return false;
+	if (ret->direct_map_end <= ret->direct_map)
+		ret->direct_map_end = ret->pages;
+	find_mark(k, ret);
+	return ret->mark_kind != KM_SLAB_MARK_NONE;
+}
+
+u64 km_slab_head_from(const struct km_slab_map *map, u64 page, u64 word)
+{
+	u64 head;
+
+	if (!(word & 1))
+		return page;
+	head = word - 1;
+	/* A pointer lies in vmemmap, before the tail; a mask has all its high bits set, which puts it
+	 * far above. */
+	if (head > page)
+		head &= page;
+	if (head < map->pages || head > page || (head - map->pages) % map->page_size)
+		return 0;
+	return head;
+}
+
+u64 km_slab_head_page(const struct km_slab_map *map, u64 address)
+{
+	const struct km_slot *slots = slots_of(map->k);
+	struct km_maybe word;
+	u64 page;
+
+	if (!slots || address < map->direct_map || address >= map->direct_map_end)
+		return 0;
+	page = map->pages + (address - map->direct_map) / map->frame_size * map->page_size;
+	word = km_member(map->k, &slots[PAGE_HEAD], page);
+	return word.status == KM_OK ? km_slab_head_from(map, page, word.value) : 0;
+}
+
+static bool is_slab(const struct km_slab_map *map, u64 head)
+{
+	enum { TYPE_BASE = 0xf0000000 }; /* PAGE_TYPE_BASE of 6.10 */
+	const struct km_slot *slots = slots_of(map->k);
+	struct km_maybe word = km_member(
+		map->k, &slots[map->mark_kind == KM_SLAB_MARK_FLAG ? PAGE_FLAGS : PAGE_TYPE], head);
+	u32 type = (u32)word.value;
+
+	if (word.status != KM_OK)
+		return false;
+	switch (map->mark_kind) {
+	case KM_SLAB_MARK_FLAG:
+		return word.value >> map->mark & 1;
+	case KM_SLAB_MARK_TYPE_BITS:
+		return (type & (TYPE_BASE | (u32)map->mark)) == TYPE_BASE;
+	case KM_SLAB_MARK_TYPE_BYTE:
+		return type >> 24 == map->mark;
+	case KM_SLAB_MARK_NONE:
+		break;
+	}
+	return false;
+}
+
+u64 km_slab_cache_of(const struct km_slab_map *map, u64 address)
+{
+	const struct km_slot *slots = slots_of(map->k), *old;
+	u64 head = km_slab_head_page(map, address);
+	struct km_maybe cache;
+
+	if (!head || !slots || !is_slab(map, head))
+		return 0;
+	cache = km_member(map->k, &slots[SLAB_CACHE], head);
+	old = km_kernel_members(map->k, old_rows, KM_ARRAY_SIZE(old_rows));
+	if (cache.status == KM_NOT_IN_KERNEL && old)
+		cache = km_member(map->k, &old[0], head);
+	return cache.status == KM_OK ? cache.value : 0;
+}
+
+bool km_slab_cache_name(const struct km_slab_map *map, u64 cache, char *buf, size_t size)
+{
+	const struct km_slot *slots = slots_of(map->k);
+	struct km_maybe name;
+
+	if (!slots)
+		return false;
+	name = km_member(map->k, &slots[CACHE_NAME], cache);
+	return name.status == KM_OK && name.value &&
+	       km_read_string(map->k, name.value, buf, size) == KM_OK && buf[0];
+}
