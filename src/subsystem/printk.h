@@ -45,8 +45,21 @@ struct km_error *km_printk_snapshot(struct km_kernel *k, const struct km_job *jo
 void km_printk_free(struct km_printk *log);
 KM_DEFINE_CLEANUP(struct km_printk *, km_printk_free)
 
-/* The number of safe per-CPU buffers with text that never reached the log (log -s) is small; each
- * CPU's text is appended to OUT. False where this kernel has no such buffers. */
-bool km_printk_safe_text(struct km_kernel *k, unsigned cpu, const char *buffer, struct km_str *out);
+/*
+ * One CPU's buffer of messages that waited for a safe moment (4.10 to 5.14, struct printk_safe_seq_buf):
+ * what `log -s` shows.
+ */
+struct km_printk_safe {
+	const char *name; /* "nmi_print_seq", "safe_print_seq"; static */
+	unsigned cpu;
+	u64 address;
+	u64 len; /* bytes in use */
+	u64 lost; /* messages that did not fit */
+	char text[8192]; /* NUL-terminated */
+	enum km_status status;
+};
+/* The buffer WHICH (0, 1) of CPU; false where this kernel has none. */
+bool km_printk_safe_read(struct km_kernel *k, unsigned which, unsigned cpu,
+			 struct km_printk_safe *ret);
 
 #endif

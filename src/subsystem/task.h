@@ -47,6 +47,8 @@ struct km_tasks {
 	unsigned n_cpus;
 	/* Per CPU: the index in ITEMS of what runs there and of its idle task; -1: not known. */
 	s32 *running, *idle;
+	u32 *by_address; /* indices of ITEMS in order of address … */
+	u32 *by_mm;	 /* … and of mm */
 	/* What is wrong with the task list and what was done about it; "" where it is whole. */
 	char problem[240];
 };

@@ -50,12 +50,8 @@ class Differences:
     def of(self, kind, where):
         for entry in self.entries:
             if entry.kind == kind and entry.where.fullmatch(where):
+                entry.asked += 1
                 yield entry
-
-    def visit(self, where):
-        """WHERE is compared: its entries may be expected to be needed."""
-        for entry in self.entries:
-            entry.asked += bool(entry.where.fullmatch(where))
 
     def rewrite(self, where, lines):
         for entry in self.of("rewrite", where):
@@ -155,7 +151,6 @@ def keep(lines, counter):
 
 def compare(where, peer, ours, differences):
     """Lines that differ and are not listed, in diff's form; none when all is well."""
-    differences.visit(where)
     peer = differences.rewrite(where, peer)
     problems = []
     for left, right in opcodes(peer, ours):

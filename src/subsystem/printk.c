@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Finds the message log and tells its form: by what symbols and types there are. */
+#include "subsystem/printk_ring.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	P_DESCS,
+	P_INFOS,
+	P_COUNT_BITS,
+	P_HEAD_ID,
+	P_TAIL_ID,
+	P_SIZE_BITS,
+	P_DATA,
+	P_ROWS,
+};
+
+static const struct km_member_row ring_rows[P_ROWS] = {
+	[P_DESCS] = {"printk_ringbuffer", "desc_ring.descs"},
+	[P_INFOS] = {"printk_ringbuffer", "desc_ring.infos"},
+	[P_COUNT_BITS] = {"printk_ringbuffer", "desc_ring.count_bits"},
+	[P_HEAD_ID] = {"printk_ringbuffer", "desc_ring.head_id"},
+	[P_TAIL_ID] = {"printk_ringbuffer", "desc_ring.tail_id"},
+	[P_SIZE_BITS] = {"printk_ringbuffer", "text_data_ring.size_bits"},
+	[P_DATA] = {"printk_ringbuffer", "text_data_ring.data"},
+};
+
+static const struct km_member_row record_rows[R_RING_SLOTS] = {
+	[R_DESC_SIZE] = {"prb_desc", "="},
+	[R_DESC_STATE] = {"prb_desc", "state_var"},
+	[R_DESC_BEGIN] = {"prb_desc", "text_blk_lpos.begin"},
+	[R_DESC_NEXT] = {"prb_desc", "text_blk_lpos.next"},
+	[R_INFO_SIZE] = {"printk_info", "="},
+	[R_INFO_SEQ] = {"printk_info", "seq"},
+	[R_INFO_TS] = {"printk_info", "ts_nsec"},
+	[R_INFO_TEXT_LEN] = {"printk_info", "text_len"},
+	[R_INFO_FACILITY] = {"printk_info", "facility"},
+	[R_INFO_FLAGS] = {"printk_info", "flags"},
+	[R_INFO_LEVEL] = {"printk_info", "level"},
+	[R_INFO_CALLER] = {"printk_info", "caller_id"},
+	[R_INFO_SUBSYSTEM] = {"printk_info", "dev_info.subsystem"},
+	[R_INFO_DEVICE] = {"printk_info", "dev_info.device"},
+};
+
+/* struct log was renamed in 3.15. */
+static const struct km_member_row log_rows[2][L_LOG_SLOTS] = {
+	{
+		[L_SIZE] = {"printk_log", "="},
+		[L_TS] = {"printk_log", "ts_nsec"},
+		[L_LEN] = {"printk_log", "len"},
+		[L_TEXT_LEN] = {"printk_log", "text_len"},
+		[L_DICT_LEN] = {"printk_log", "dict_len"},
+		[L_FACILITY] = {"printk_log", "facility"},
+		[L_FLAGS] = {"printk_log", "flags"},
+		[L_LEVEL] = {"printk_log", "level"},
+		[L_CALLER] = {"printk_log", "caller_id"},
+	},
+	{
+		[L_SIZE] = {"log", "="},
+		[L_TS] = {"log", "ts_nsec"},
+		[L_LEN] = {"log", "len"},
+		[L_TEXT_LEN] = {"log", "text_len"},
+		[L_DICT_LEN] = {"log", "dict_len"},
+		[L_FACILITY] = {"log", "facility"},
+		[L_FLAGS] = {"log", "flags"},
+		[L_LEVEL] = {"log", "level"},
+		[L_CALLER] = {"log", "caller_id"},
+	},
+};
+
+static enum km_status read_kernel(void *data, u64 address, void *buf, size_t len)
+{
+	return km_read(data, address, buf, len);
+}
+
+void km_printk_free(struct km_printk *log)
+{
+	if (!log)
+		return;
+	free(log->records);
+	free(log->bytes);
+	free(log);
+}
+
+static struct km_error *read_ring(struct km_kernel *k, const struct km_job *job, u64 prb,
+				  struct km_printk *log)
+{
+	const struct km_slot *slots = km_kernel_members(k, ring_rows, P_ROWS);
+	const struct km_slot *records = km_kernel_members(k, record_rows, R_RING_SLOTS);
+	struct km_maybe values[P_ROWS];
+	u64 address;
+	enum km_status status = km_read_pointer(k, prb, &address);
+
+	if (!slots || !records)
+		return km_error_nomem();
+	if (status != KM_OK)
+		return km_error_status(status, "prb at %llx", (unsigned long long)prb);
+	for (size_t i = 0; i < P_ROWS; i++) {
+		values[i] = km_member(k, &slots[i], address);
+		if (values[i].status != KM_OK)
+			return km_error_status(values[i].status, "struct %s.%s at %llx",
+					       ring_rows[i].type, ring_rows[i].spellings,
+					       (unsigned long long)address);
+	}
+
+	struct km_printk_ring ring = {
+		.descs = values[P_DESCS].value,
+		.infos = values[P_INFOS].value,
+		.count_bits = values[P_COUNT_BITS].value,
+		.head_id = values[P_HEAD_ID].value,
+		.tail_id = values[P_TAIL_ID].value,
+		.text = values[P_DATA].value,
+		.size_bits = values[P_SIZE_BITS].value,
+		.slots = records,
+	};
+
+	log->form = KM_PRINTK_RING;
+	return km_printk_ring_parse(&ring, read_kernel, k, job, log);
+}
+
+static u64 read_u32_symbol(struct km_kernel *k, const char *name, enum km_status *status)
+{
+	u64 address = km_symbol_address(k, name);
+	u32 value = 0;
+	enum km_status s = address ? km_read_u32(k, address, &value) : KM_NOT_IN_KERNEL;
+
+	if (*status == KM_OK)
+		*status = s;
+	return value;
+}
+
+static struct km_error *read_text(struct km_kernel *k, u64 buffer, u64 size, struct km_printk *log)
+{
+	enum km_status status = KM_OK;
+	u64 end = read_u32_symbol(k, "log_end", &status);
+	u64 chars = read_u32_symbol(k, "logged_chars", &status);
+	u64 len = km_min(chars, size), first;
+
+	if (status != KM_OK)
+		return km_error_status(status, "log_end and logged_chars");
+	if (!size || size & (size - 1))
+		return km_error_new(KM_ERROR_FORMAT, "log_buf_len is %llu, no power of two",
+				    (unsigned long long)size);
+	log->form = KM_PRINTK_TEXT;
+	log->bytes = calloc(1, len + 1);
+	log->records = calloc(1, sizeof(*log->records));
+	if (!log->bytes || !log->records)
+		return km_error_nomem();
+
+	u64 from = (end - len) & (size - 1);
+	char *text = log->bytes;
+
+	first = km_min(len, size - from);
+	status = km_read(k, buffer + from, text, first);
+	if (status == KM_OK && len > first)
+		status = km_read(k, buffer, text + first, len - first);
+	log->count = 1;
+	log->records[0] = (struct km_printk_record){.text = text,
+						    .text_len = status == KM_OK ? len : 0,
+						    .subsystem = "",
+						    .device = "",
+						    .dict = "",
+						    .status = status};
+	return NULL;
+}
+
+static struct km_error *read_buffer(struct km_kernel *k, const struct km_job *job, u64 log_buf,
+				    struct km_printk *log)
+{
+	struct km_printk_buffer buffer = {0};
+	enum km_status status = km_read_pointer(k, log_buf, &buffer.address);
+
+	buffer.size = read_u32_symbol(k, "log_buf_len", &status);
+	if (status != KM_OK)
+		return km_error_status(status, "log_buf and log_buf_len");
+	if (buffer.size > 1 << 30)
+		return km_error_new(KM_ERROR_FORMAT, "log_buf_len is %llu, which cannot be",
+				    (unsigned long long)buffer.size);
+	if (!km_symbol_address(k, "log_first_idx"))
+		return read_text(k, buffer.address, buffer.size, log);
+	buffer.first = read_u32_symbol(k, "log_first_idx", &status);
+	buffer.next = read_u32_symbol(k, "log_next_idx", &status);
+	if (status != KM_OK)
+		return km_error_status(status, "log_first_idx and log_next_idx");
+	for (size_t i = 0; i < KM_ARRAY_SIZE(log_rows); i++) {
+		buffer.slots = km_kernel_members(k, log_rows[i], L_LOG_SLOTS);
+		if (!buffer.slots)
+			return km_error_nomem();
+		if (buffer.slots[L_SIZE].present && buffer.slots[L_TEXT_LEN].present)
+			break;
+	}
+	if (!buffer.slots[L_SIZE].present || !buffer.slots[L_LEN].present)
+		return km_error_new(KM_ERROR_MISSING, "the layout of struct printk_log is not known");
+	log->form = KM_PRINTK_RECORDS;
+	return km_printk_buffer_parse(&buffer, read_kernel, k, job, log);
+}
+
+struct km_error *km_printk_snapshot(struct km_kernel *k, const struct km_job *job,
+				    struct km_printk **ret)
+{
+	km_cleanup(km_printk_freep) struct km_printk *log = calloc(1, sizeof(*log));
+	u64 prb = km_symbol_address(k, "prb");
+	u64 log_buf = prb ? 0 : km_symbol_address(k, "log_buf");
+
+	if (!log)
+		return km_error_nomem();
+	if (prb)
+		KM_TRY(read_ring(k, job, prb, log));
+	else if (log_buf)
+		KM_TRY(read_buffer(k, job, log_buf, log));
+	else
+		return km_error_new(KM_ERROR_MISSING,
+				    "neither prb nor log_buf is among the kernel's symbols");
+	*ret = km_take(log);
+	return NULL;
+}
+
+enum { S_LEN, S_LOST, S_BUFFER, S_ROWS };
+
+/* kernel/printk/printk_safe.c until 5.15 made printk() itself safe. */
+static const struct km_member_row safe_rows[S_ROWS] = {
+	[S_LEN] = {"printk_safe_seq_buf", "len"},
+	[S_LOST] = {"printk_safe_seq_buf", "message_lost"},
+	[S_BUFFER] = {"printk_safe_seq_buf", "buffer"},
+};
+
+bool km_printk_safe_read(struct km_kernel *k, unsigned which, unsigned cpu,
+			 struct km_printk_safe *ret)
+{
+	static const char *const names[] = {"nmi_print_seq", "safe_print_seq"};
+	const struct km_slot *slots = km_kernel_members(k, safe_rows, S_ROWS);
+
+	*ret = (struct km_printk_safe){.cpu = cpu};
+	if (!slots || which >= KM_ARRAY_SIZE(names) || !slots[S_BUFFER].present)
+		return false;
+	ret->name = names[which];
+	ret->address = km_percpu_symbol(k, ret->name, cpu);
+	if (!ret->address)
+		return false;
+
+	struct km_maybe len = km_member(k, &slots[S_LEN], ret->address);
+	u64 room = km_min((u64)slots[S_BUFFER].size, (u64)sizeof(ret->text) - 1);
+
+	ret->lost = km_member(k, &slots[S_LOST], ret->address).value;
+	ret->len = len.value;
+	ret->status = len.status;
+	if (ret->status == KM_OK)
+		ret->status = km_read(k, ret->address + slots[S_BUFFER].offset, ret->text,
+				      km_min(ret->len, room));
+	return true;
+}
