@@ -31,7 +31,8 @@ void km_pool_free(struct km_pool *pool);
 KM_DEFINE_CLEANUP(struct km_pool *, km_pool_free)
 unsigned km_pool_threads(const struct km_pool *pool);
 /* Calls fn(arg, i) for every i in [0, count), on several threads, in no order, and waits. A NULL
- * pool runs them here in order. Not to be nested within fn. */
+ * pool runs them here in order, and so does one that is busy: from within fn, or from a second thread
+ * while the first one's run lasts, this is safe but gains nothing. */
 void km_pool_run(struct km_pool *pool, size_t count, void (*fn)(void *arg, size_t i), void *arg);
 
 /* Where the library sends what a person may want to know though nothing failed. */

@@ -10,6 +10,7 @@ struct km_pool {
 	pthread_mutex_t lock;
 	pthread_cond_t work, done;
 	bool stopping;
+	atomic_bool busy; /* a run is under way: another one, or one within it, makes do without */
 	u64 generation;	  /* counts the runs, so that a sleeper sees a new one */
 	unsigned working; /* workers that have not finished this generation */
 	void (*fn)(void *arg, size_t i);
@@ -114,7 +115,7 @@ void km_pool_run(struct km_pool *pool, size_t count, void (*fn)(void *arg, size_
 {
 	size_t i;
 
-	if (!pool || pool->threads < 2 || count < 2) {
+	if (!pool || pool->threads < 2 || count < 2 || atomic_exchange(&pool->busy, true)) {
 		for (i = 0; i < count; i++)
 			fn(arg, i);
 		return;
@@ -134,4 +135,5 @@ void km_pool_run(struct km_pool *pool, size_t count, void (*fn)(void *arg, size_
 	while (pool->working)
 		pthread_cond_wait(&pool->done, &pool->lock);
 	pthread_mutex_unlock(&pool->lock);
+	atomic_store(&pool->busy, false);
 }

@@ -99,6 +99,30 @@ static void test_pool_does_each_item_once(void **state)
 	km_pool_free(pool);
 }
 
+struct nested {
+	struct km_pool *pool;
+	atomic_size_t sum;
+};
+
+static void run_within(void *arg, size_t i)
+{
+	struct nested *nested = arg;
+
+	(void)i;
+	km_pool_run(nested->pool, 100, count_up, &nested->sum);
+}
+
+static void test_pool_bears_a_run_within_a_run(void **state)
+{
+	struct nested nested = {0};
+
+	(void)state;
+	assert_no_error(km_pool_new(4, &nested.pool));
+	km_pool_run(nested.pool, 50, run_within, &nested);
+	assert_int_equal(atomic_load(&nested.sum), 50 * 5050);
+	km_pool_free(nested.pool);
+}
+
 static void test_vec_grows_zeroed(void **state)
 {
 	KM_VEC(u32) v = {0};
@@ -142,6 +166,7 @@ int main(void)
 		cmocka_unit_test(test_error_texts),
 		cmocka_unit_test(test_nearest),
 		cmocka_unit_test(test_pool_does_each_item_once),
+		cmocka_unit_test(test_pool_bears_a_run_within_a_run),
 		cmocka_unit_test(test_vec_grows_zeroed),
 		cmocka_unit_test(test_job_deadline),
 	};
