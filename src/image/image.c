@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The front: which format a file is of, and what is the same for all of them. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "image/format.h"
+
+#define PARALLEL_MIN (32 * 4096) /* bytes from which a view is worth more than one thread */
+#define KEEP_MAX     (8 * 4096)	 /* bytes up to which a view's pages go to the cache */
+
+/* In the order of asking; raw memory has no mark and comes last. */
+static const struct km_image_ops *const formats[] = {&km_elf_ops, &km_kdump_ops, &km_raw_ops};
+
+/* ---- opening ---- */
+
+static int by_offset(const void *a, const void *b)
+{
+	const struct km_image_patch *x = a, *y = b;
+
+	return x->offset < y->offset ? -1 : x->offset > y->offset;
+}
+
+static struct km_error *patch_file(struct km_image *image, const struct km_image_options *options)
+{
+	struct km_file *file = &image->files[0];
+	size_t i;
+
+	for (i = 0; i < options->n_patches; i++) {
+		const struct km_image_patch *patch = &options->patches[i];
+
+		if (patch->physical)
+			continue;
+		if (patch->offset >= file->disk_size)
+			return km_error_new(KM_ERROR_USAGE,
+					    "patch at offset 0x%llx is past the file's end",
+					    (unsigned long long)patch->offset);
+		if (!file->map.data)
+			return km_error_new(KM_ERROR_UNSUPPORTED,
+					    "patches need a file that can be mapped");
+		file->map.data[patch->offset] = patch->value;
+	}
+	return NULL;
+}
+
+static struct km_error *patch_memory(struct km_image *image, const struct km_image_options *options)
+{
+	size_t i;
+
+	for (i = 0; i < options->n_patches; i++) {
+		const struct km_image_patch *patch = &options->patches[i];
+
+		if (!patch->physical)
+			continue;
+		if (image->ops->poke && image->ops->poke(image, patch->offset, patch->value))
+			continue;
+		if (!image->patches)
+			image->patches = calloc(options->n_patches, sizeof(*image->patches));
+		if (!image->patches)
+			return km_error_nomem();
+		image->patches[image->n_patches++] = *patch;
+	}
+	if (image->n_patches)
+		qsort(image->patches, image->n_patches, sizeof(*image->patches), by_offset);
+	return NULL;
+}
+
+static struct km_error *unknown_format(struct km_file *file)
+{
+	u8 head[8] = {0};
+
+	if (km_file_read(file, 0, head, km_min((u64)sizeof(head), file->size)) != KM_OK)
+		return km_error_new(KM_ERROR_OS, "cannot be read");
+	return km_error_new(KM_ERROR_FORMAT,
+			    "not a dump in a format that is known (it begins with %02x %02x %02x %02x %02x %02x %02x %02x)",
+			    head[0], head[1], head[2], head[3], head[4], head[5], head[6], head[7]);
+}
+
+static struct km_error *open_files(struct km_image *image, const char *const *paths,
+				   const struct km_image_options *options)
+{
+	size_t i;
+
+	for (i = 0; i < image->n_files; i++) {
+		struct km_file *file = &image->files[i];
+		struct km_error *error = km_file_open(file, paths[i], i == 0 && options->n_patches,
+						      options->log);
+
+		if (!error && i == 0)
+			error = patch_file(image, options);
+		if (!error && km_flat_probe(file))
+			error = km_flat_open(file);
+		if (error)
+			return km_error_prefix(error, "%s", paths[i]);
+		image->info.file_size += file->disk_size;
+	}
+	return NULL;
+}
+
+static struct km_error *open_format(struct km_image *image)
+{
+	struct km_error *error;
+	size_t i, j;
+
+	for (i = 0; i < KM_ARRAY_SIZE(formats) && !image->ops; i++) {
+		if (formats[i]->probe(&image->files[0]))
+			image->ops = formats[i];
+	}
+	if (!image->ops)
+		return km_error_prefix(unknown_format(&image->files[0]), "%s",
+				       image->files[0].path);
+	for (j = 1; j < image->n_files; j++) {
+		if (image->ops != &km_kdump_ops || !image->ops->probe(&image->files[j]))
+			return km_error_new(KM_ERROR_USAGE,
+					    "%s and %s are not parts of one split dump",
+					    image->files[0].path, image->files[j].path);
+	}
+	error = image->ops->open(image);
+	/* The parts of a set are named by the format. */
+	return error && image->n_files == 1 ? km_error_prefix(error, "%s", image->files[0].path) :
+					      error;
+}
+
+static void note_flattened(struct km_image *image)
+{
+	size_t len = strlen(image->info.description), i;
+	u64 missing = 0;
+
+	if (!image->files[0].flat)
+		return;
+	snprintf(image->info.description + len, sizeof(image->info.description) - len,
+		 ", flattened");
+	for (i = 0; i < image->n_files; i++) {
+		struct km_file *file = &image->files[i];
+
+		if (!file->flat || km_flat_ended(file->flat))
+			continue;
+		missing += km_flat_missing(file->flat);
+		km_logf(image->log, KM_LOG_WARNING,
+			"%s: the flattened file ends without its last record", file->path);
+	}
+	image->info.truncated_bytes = km_max(image->info.truncated_bytes, missing);
+}
+
+struct km_error *km_image_open(const char *const *paths, size_t n_paths,
+			       const struct km_image_options *options, struct km_image **ret)
+{
+	static const struct km_image_options defaults;
+	km_cleanup(km_image_closep) struct km_image *image = NULL;
+	size_t i;
+
+	if (!options)
+		options = &defaults;
+	if (!n_paths)
+		return km_error_new(KM_ERROR_USAGE, "no dump file given");
+	image = calloc(1, sizeof(*image));
+	if (!image)
+		return km_error_nomem();
+	pthread_mutex_init(&image->lock, NULL);
+	image->files = calloc(n_paths, sizeof(*image->files));
+	if (!image->files)
+		return km_error_nomem();
+	image->n_files = n_paths;
+	for (i = 0; i < n_paths; i++)
+		image->files[i].fd = -1;
+	image->pool = options->pool;
+	image->log = options->log;
+	image->cache_bytes = options->cache_bytes;
+	image->info.dump_level = -1;
+	KM_TRY(open_files(image, paths, options));
+	KM_TRY(open_format(image));
+	KM_TRY(patch_memory(image, options));
+	note_flattened(image);
+	for (i = 0; i < n_paths; i++)
+		km_mapping_seal(&image->files[i].map);
+	*ret = km_take(image);
+	return NULL;
+}
+
+void km_image_close(struct km_image *image)
+{
+	size_t i;
+
+	if (!image)
+		return;
+	if (image->ops && image->ops->close)
+		image->ops->close(image);
+	for (i = 0; image->files && i < image->n_files; i++)
+		km_file_close(&image->files[i]);
+	km_vec_for_each(&image->owned, owned)
+		free(*owned);
+	km_vec_free(&image->owned);
+	km_vec_free(&image->notes);
+	free(image->files);
+	free(image->ranges);
+	free(image->segments);
+	free(image->patches);
+	pthread_mutex_destroy(&image->lock);
+	free(image);
+}
+
+/* ---- patches of memory that could not be poked into the file's mapping ---- */
+
+/* The first patch at or after PADDR. */
+static size_t first_patch(const struct km_image *image, u64 paddr)
+{
+	size_t low = 0, high = image->n_patches;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (image->patches[mid].offset < paddr)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+static bool is_patched(const struct km_image *image, u64 paddr, size_t len)
+{
+	size_t i;
+
+	if (km_likely(!image->n_patches))
+		return false;
+	i = first_patch(image, paddr);
+	return i < image->n_patches && image->patches[i].offset - paddr < len;
+}
+
+static void apply_patches(const struct km_image *image, u64 paddr, u8 *buf, size_t len)
+{
+	size_t i;
+
+	if (km_likely(!image->n_patches))
+		return;
+	for (i = first_patch(image, paddr);
+	     i < image->n_patches && image->patches[i].offset - paddr < len; i++)
+		buf[image->patches[i].offset - paddr] = image->patches[i].value;
+}
+
+/* ---- reading ---- */
+
+enum km_status km_image_read(struct km_image *image, u64 paddr, void *buf, size_t len)
+{
+	enum km_status status;
+
+	if (len && len - 1 > UINT64_MAX - paddr)
+		return KM_ABSENT;
+	status = image->ops->read(image, paddr, buf, len, len <= KEEP_MAX);
+	if (!status)
+		apply_patches(image, paddr, buf, len);
+	return status;
+}
+
+const u8 *km_image_mapped(struct km_image *image, u64 paddr, size_t len)
+{
+	if ((len && len - 1 > UINT64_MAX - paddr) || is_patched(image, paddr, len))
+		return NULL;
+	return image->ops->mapped(image, paddr, len);
+}
+
+struct view_job {
+	struct km_image *image;
+	u64 paddr;
+	u8 *buf;
+	size_t len, step;
+	_Atomic u64 failure; /* (step << 8 | status) of the first step that failed */
+};
+
+static void view_step(void *arg, size_t i)
+{
+	struct view_job *job = arg;
+	size_t at = i * job->step;
+	u64 failure = atomic_load_explicit(&job->failure, memory_order_relaxed), mine;
+	enum km_status status;
+
+	if (failure >> 8 < i)
+		return;
+	status = job->image->ops->read(job->image, job->paddr + at, job->buf + at,
+				       km_min(job->step, job->len - at), false);
+	if (!status)
+		return;
+	mine = (u64)i << 8 | status;
+	while (mine < failure &&
+	       !atomic_compare_exchange_weak(&job->failure, &failure, mine))
+		;
+}
+
+static enum km_status copy_in_steps(struct km_image *image, u64 paddr, u8 *buf, size_t len)
+{
+	struct view_job job = {.image = image,
+			       .paddr = paddr,
+			       .buf = buf,
+			       .len = len,
+			       .step = image->ops->view_block,
+			       .failure = UINT64_MAX};
+	u64 failure;
+
+	km_pool_run(image->pool, (len + job.step - 1) / job.step, view_step, &job);
+	failure = atomic_load(&job.failure);
+	return failure == UINT64_MAX ? KM_OK : (enum km_status)(failure & 0xff);
+}
+
+enum km_status km_image_view(struct km_image *image, u64 paddr, size_t len, struct km_view *ret)
+{
+	enum km_status status;
+	u8 *copy;
+
+	*ret = (struct km_view){.data = km_image_mapped(image, paddr, len), .size = len};
+	if (ret->data)
+		return KM_OK;
+	ret->size = 0;
+	if (len && len - 1 > UINT64_MAX - paddr)
+		return KM_ABSENT;
+	/* Before memory is taken for it: a length from a broken dump ends here. */
+	status = km_image_page_status(image, paddr);
+	if (!status && len)
+		status = km_image_page_status(image, paddr + len - 1);
+	if (status)
+		return status;
+	copy = malloc(km_max(len, (size_t)1));
+	if (!copy)
+		return KM_NOMEM;
+	if (image->ops->view_block && len >= PARALLEL_MIN)
+		status = copy_in_steps(image, paddr, copy, len);
+	else
+		status = image->ops->read(image, paddr, copy, len, len <= KEEP_MAX);
+	if (status) {
+		free(copy);
+		return status;
+	}
+	apply_patches(image, paddr, copy, len);
+	*ret = (struct km_view){.data = copy, .size = len, .opaque = copy};
+	return KM_OK;
+}
+
+void km_image_unview(struct km_image *image, struct km_view *view)
+{
+	(void)image;
+	free(view->opaque);
+	*view = (struct km_view){0};
+}
+
+enum km_status km_image_page_status(struct km_image *image, u64 paddr)
+{
+	return image->ops->page_status(image, paddr);
+}
+
+/* ---- what the file says ---- */
+
+const struct km_image_info *km_image_info(const struct km_image *image)
+{
+	return &image->info;
+}
+
+size_t km_image_ranges(const struct km_image *image, const struct km_range **ret)
+{
+	/* Made at the first question, which does not change what the image is. */
+	struct km_image *late = (struct km_image *)(uintptr_t)image;
+	KM_LOCKED(&late->lock);
+
+	if (!late->ranges_known) {
+		if (late->ops->find_ranges)
+			late->ops->find_ranges(late);
+		late->ranges_known = true;
+	}
+	*ret = late->ranges;
+	return late->n_ranges;
+}
+
+size_t km_image_segments(const struct km_image *image, const struct km_image_segment **ret)
+{
+	*ret = image->segments;
+	return image->n_segments;
+}
+
+size_t km_image_notes(const struct km_image *image, const struct km_note **ret)
+{
+	*ret = image->notes.data;
+	return image->notes.count;
+}
+
+const char *km_image_vmcoreinfo(const struct km_image *image, size_t *ret_len)
+{
+	*ret_len = image->vmcoreinfo_len;
+	return image->vmcoreinfo;
+}
