@@ -172,6 +172,7 @@ enum km_rule_base {
 	KM_BASE_R10, KM_BASE_R13, KM_BASE_DI, KM_BASE_DX,
 	KM_BASE_SP_INDIRECT, /* *(sp) + offset */
 	KM_BASE_BP_INDIRECT, /* *(bp + offset) */
+	KM_BASE_AX,
 };
 
 enum km_rule_kind {
