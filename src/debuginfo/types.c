@@ -267,21 +267,44 @@ static void apply_int_bits(struct km_type_member *member)
 	member->bit_offset += encoding.bit_offset;
 }
 
-/* struct btf_member: name_off, type, offset. ELEMENT lies in a struct's or union's record. */
-static void read_member(const struct btf_record *record, const u8 *element,
-			struct km_type_member *ret)
+/* struct btf_member: name_off, type, offset. PLACE is the last of them, RET->type is known. */
+static void read_place(const struct btf_record *record, u32 place, struct km_type_member *ret)
 {
-	u32 place = km_load32(element + 8);
-
-	ret->name = btf_string(record->types, km_load32(element));
-	ret->type = type_by_id(record->types, km_load32(element + 4));
 	ret->bit_offset = place;
-	ret->bit_size = 0;
 	if (btf_kind_flag(record->info)) {
 		ret->bit_offset = place & 0xffffff;
 		ret->bit_size = place >> 24;
 	} else {
 		apply_int_bits(ret);
+	}
+}
+
+static const char *member_name(const struct btf_record *record, const u8 *element)
+{
+	u32 first = km_load32(element);
+
+	/* struct btf_var_secinfo (type, offset, size) names nothing: its variable does. */
+	if (btf_kind_of(record->info) == BTF_DATASEC)
+		return km_type_name(type_by_id(record->types, first));
+	return btf_string(record->types, first);
+}
+
+static void read_element(const struct btf_record *record, const u8 *element,
+			 struct km_type_member *ret)
+{
+	ret->name = member_name(record, element);
+	ret->bit_offset = ret->bit_size = 0;
+	switch (btf_kind_of(record->info)) {
+	case BTF_DATASEC:
+		ret->type = type_by_id(record->types, km_load32(element));
+		ret->bit_offset = (u64)km_load32(element + 4) * 8;
+		break;
+	case BTF_FUNC_PROTO: /* struct btf_param: name_off, type */
+		ret->type = type_by_id(record->types, km_load32(element + 4));
+		break;
+	default:
+		ret->type = type_by_id(record->types, km_load32(element + 4));
+		read_place(record, km_load32(element + 8), ret);
 	}
 }
 
@@ -295,69 +318,69 @@ bool km_type_member(struct km_type type, u32 i, struct km_type_member *ret)
 	element = btf_element(&record, i);
 	if (!element)
 		return false;
-	switch (btf_kind_of(record.info)) {
-	case BTF_STRUCT:
-	case BTF_UNION:
-		read_member(&record, element, ret);
-		return true;
-	case BTF_FUNC_PROTO: /* struct btf_param: name_off, type */
-		ret->name = btf_string(record.types, km_load32(element));
-		ret->type = type_by_id(record.types, km_load32(element + 4));
-		ret->bit_offset = ret->bit_size = 0;
-		return true;
-	default: /* struct btf_var_secinfo: type, offset, size */
-		ret->type = type_by_id(record.types, km_load32(element));
-		ret->name = km_type_name(ret->type);
-		ret->bit_offset = (u64)km_load32(element + 4) * 8;
-		ret->bit_size = 0;
-		return true;
-	}
+	read_element(&record, element, ret);
+	return true;
 }
 
 /* ---- paths ---- */
 
-/* An anonymous struct or union: its members are its holder's. */
-static bool is_transparent(const struct km_type_member *member)
+/* What an anonymous member shows through: of broken BTF's other unnamed types, nothing. */
+static bool transparent_record(struct km_type type, struct btf_record *ret)
 {
 	enum km_type_kind kind;
 
-	if (*member->name)
-		return false;
-	kind = km_type_kind(km_type_strip(member->type));
-	return kind == KM_TYPE_STRUCT || kind == KM_TYPE_UNION;
+	type = km_type_strip(type);
+	kind = km_type_kind(type);
+	return (kind == KM_TYPE_STRUCT || kind == KM_TYPE_UNION) && btf_record(type, ret);
 }
 
-/* The member of TYPE whose name is the LEN bytes at NAME; depth first, in order of declaration. */
+static bool is_named(const char *member, const char *name, size_t len)
+{
+	return *member == *name && !strncmp(member, name, len) && !member[len];
+}
+
+/* The member of TYPE whose name is the LEN bytes at NAME; depth first, in order of declaration. An
+ * anonymous struct's or union's members are its holder's. */
 static bool find_named(struct km_type type, const char *name, size_t len,
 		       struct km_type_member *ret)
 {
 	struct level {
-		struct km_type type;
+		struct btf_record record;
 		u64 bit_offset;
 		u32 next;
 	} stack[KM_TYPE_DEPTH];
 	unsigned visits = 0;
 	int depth = 0;
 
-	stack[0] = (struct level){type, 0, 0};
+	stack[0].bit_offset = stack[0].next = 0;
+	if (!len || !member_record(type, &stack[0].record))
+		return false;
 	while (depth >= 0) {
 		struct level *top = &stack[depth];
+		const u8 *element = btf_element(&top->record, top->next++);
+		const char *found;
 		struct km_type_member member;
 
-		if (!km_type_member(top->type, top->next++, &member)) {
+		if (!element) {
 			depth--;
 			continue;
 		}
 		if (++visits > MEMBER_VISITS)
 			return false;
+		found = member_name(&top->record, element);
+		if (*found && !is_named(found, name, len))
+			continue;
+		read_element(&top->record, element, &member);
 		member.bit_offset += top->bit_offset;
-		if (len && !strncmp(member.name, name, len) && !member.name[len]) {
+		if (*found) {
 			*ret = member;
 			return true;
 		}
-		if (is_transparent(&member) && depth + 1 < KM_TYPE_DEPTH)
-			stack[++depth] =
-				(struct level){km_type_strip(member.type), member.bit_offset, 0};
+		if (depth + 1 < KM_TYPE_DEPTH &&
+		    transparent_record(member.type, &stack[depth + 1].record)) {
+			stack[++depth].bit_offset = member.bit_offset;
+			stack[depth].next = 0;
+		}
 	}
 	return false;
 }

@@ -547,7 +547,7 @@ static void test_loops_end(void **state)
 {
 	auto_fixture f = {0};
 	struct km_type_member member;
-	u32 loop, self, array, huge, wide;
+	u32 loop, self, array, huge, wide, proto, odd;
 	u64 size;
 
 	(void)state;
@@ -564,6 +564,10 @@ static void test_loops_end(void **state)
 	w_array(&f.w, 1, ~0U);
 	wide = w_type(&f.w, W_STRUCT, "wide", 1, 8);
 	w_three(&f.w, "big", huge, 0);
+	proto = w_type(&f.w, W_FUNC_PROTO, "", 1, 0);
+	w_two(&f.w, "parameter", 1);
+	odd = w_type(&f.w, W_STRUCT, "odd", 1, 8);
+	w_three(&f.w, "", proto, 0);
 	fixture_open(&f, NULL);
 	assert_int_equal(km_type_kind(km_type_strip(type_of(&f, loop))), KM_TYPE_NONE);
 	assert_false(km_type_size(type_of(&f, loop), &size));
@@ -572,6 +576,7 @@ static void test_loops_end(void **state)
 	assert_false(km_type_find_member(type_of(&f, self), "absent", &member));
 	assert_false(km_type_find_member(type_of(&f, wide), "big[4294967294]", &member));
 	assert_false(km_type_find_member(type_of(&f, array), "[0]", &member));
+	assert_false(km_type_find_member(type_of(&f, odd), "parameter", &member));
 }
 
 static void test_hostile_records(void **state)
