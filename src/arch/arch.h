@@ -41,6 +41,8 @@ enum km_x86_reg {
 
 struct km_space;
 
+enum { KM_CALL_BYTES = 8 };
+
 /* One step of a translation, for those who show how it was done (vtop). */
 struct km_walk_step {
 	const char *level; /* "PGD", "P4D", "PUD", "PMD", "PTE" */
@@ -71,6 +73,8 @@ struct km_arch {
 	void (*regs_from_pt_regs)(const u8 *bytes, struct km_regs *ret);
 	/* The registers come from user mode. */
 	bool (*is_user)(const struct km_regs *regs);
+	/* Do the KM_CALL_BYTES bytes before an address end in a call? Then it may be a return address. */
+	bool (*follows_call)(const u8 *bytes);
 	/* The physical address of the page-table root that a control register's value points at. */
 	u64 (*root_from_register)(u64 value);
 	const char *(*register_name)(unsigned n);

@@ -202,6 +202,23 @@ static u64 x86_root_from_register(u64 value)
 	return value & ADDRESS_MASK & ~(u64)0x1000;
 }
 
+/* call rel32, or call through a register or memory (FF /2), whose length goes with its operand. */
+static bool x86_follows_call(const u8 *bytes)
+{
+	static const u8 lengths[] = {2, 3, 4, 6, 7};
+	const u8 *end = bytes + KM_CALL_BYTES;
+
+	if (end[-5] == 0xe8)
+		return true;
+	for (unsigned i = 0; i < KM_ARRAY_SIZE(lengths); i++) {
+		const u8 *call = end - lengths[i];
+
+		if (call[0] == 0xff && (call[1] >> 3 & 7) == 2)
+			return true;
+	}
+	return false;
+}
+
 static const char *x86_register_name(unsigned n)
 {
 	static const char *const names[KM_X86_N_REGS] = {
@@ -228,6 +245,7 @@ const struct km_arch km_arch_x86_64 = {
 	.pt_regs_size = PT_REGS_WORDS * 8,
 	.regs_from_pt_regs = x86_regs_from_pt_regs,
 	.is_user = x86_is_user,
+	.follows_call = x86_follows_call,
 	.root_from_register = x86_root_from_register,
 	.register_name = x86_register_name,
 };

@@ -92,9 +92,9 @@ struct km_symbol_place {
 
 /* "name", or "module:name". VMCOREINFO is asked first, then kallsyms, then every module. */
 bool km_symbol(struct km_kernel *k, const char *name, struct km_symbol_place *ret);
-/* The address alone; 0 where there is no such symbol. */
+/* The address alone of a symbol of the kernel itself, or of "module:name"; 0 where there is none. */
 u64 km_symbol_address(struct km_kernel *k, const char *name);
-/* Several at once: one pass over the names. addresses[i] is 0 where there is none. */
+/* Several of the kernel itself at once: one pass over the names. addresses[i] is 0 where there is none. */
 void km_symbol_addresses(struct km_kernel *k, const char *const *names, u64 *addresses,
 			 size_t count);
 /* The symbol that ADDRESS lies in; false where it lies in no text or data of kernel or modules. */
@@ -256,6 +256,17 @@ struct km_unwinder {
 	const struct km_orc_numbering *numbering; /* to try one; NULL: the kernel's own */
 	enum km_status why; /* why it ended early, KM_OK where a stack's proper end was reached */
 	bool at_end; /* ended where stacks end: user mode, or the rule for the outermost frame */
+	/* The struct task_struct whose stack it is, 0: not known. Return addresses that a tracer has
+	 * replaced (function graph, kretprobes) are looked up there. Set after km_unwind_begin(). */
+	u64 task;
+	/* Private to the unwinder: the rule of `frame`, the stacks left behind, a page of stack. */
+	struct km_unwind_rule rule;
+	u64 caller_sp;
+	bool rule_holds;
+	int stack; /* index in `stacks` of the frame's sp; -1: in none */
+	u64 left_behind;
+	const u8 *page;
+	u64 page_address;
 };
 
 void km_unwind_begin(struct km_unwinder *u, struct km_kernel *k, const struct km_regs *regs,

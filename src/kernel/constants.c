@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Constants that are macros in the kernel, so that no dump names them, each with how it is told. */
+#include "kernel/kernel.h"
+#include "kernel/private.h"
+
+/* Sizes that are believed: powers of two from 4 KiB to 64 KiB (arm64 with KASAN has the largest). */
+static bool plausible_thread_size(u64 size)
+{
+	return size >= 4096 && size <= 65536 && !(size & (size - 1));
+}
+
+/*
+ * THREAD_SIZE. `union thread_union` is as large as a stack (include/linux/sched.h); the first task's
+ * stack is what lies between init_stack and __end_init_task (include/asm-generic/vmlinux.lds.h). It
+ * is 16 KiB in every x86_64 kernel since 3.15 that was not built with KASAN.
+ */
+static void find_thread_size(struct km_kernel *k)
+{
+	const struct km_types *types = km_kernel_types(k);
+	struct km_type type;
+	u64 size = 0;
+
+	if (types && km_types_find(types, KM_TYPE_UNION, "thread_union", &type) &&
+	    km_type_size(type, &size) && plausible_thread_size(size)) {
+		k->thread_size = size;
+		return;
+	}
+	u64 start = km_own_symbol(k, "init_stack"), end = km_own_symbol(k, "__end_init_task");
+
+	if (!start)
+		start = km_own_symbol(k, "init_thread_union");
+	if (start && plausible_thread_size(end - start)) {
+		k->thread_size = end - start;
+		return;
+	}
+	k->thread_size = 16384;
+	km_kernel_add_finding(k, false, "THREAD_SIZE",
+			      "neither types nor symbols tell it: 16 KiB is assumed");
+}
+
+u64 km_thread_size(struct km_kernel *k)
+{
+	km_once_run(&k->thread_size_once, find_thread_size, k);
+	return k->thread_size;
+}
+
+/* PAGE_SIZE: VMCOREINFO has it, and on x86_64 there is but one. */
+u64 km_page_size(struct km_kernel *k)
+{
+	return (u64)1 << k->arch->page_shift;
+}
