@@ -328,6 +328,18 @@ static u64 page_offset_of_segments(struct km_kernel *k)
 	return 0;
 }
 
+/*
+ * Is RANGE memory that the direct map maps? Its last pages need not be: firmware keeps tables at the
+ * end of memory. Not every page is looked at, only some at growing distances from the end.
+ */
+static bool range_is_mapped(struct km_space *tables, u64 base, const struct km_range *range)
+{
+	for (u64 back = 4096; back < 1ULL << 40 && back <= range->end - range->start; back *= 8)
+		if (maps_linearly(tables, base, (range->end - back) & ~(u64)4095))
+			return true;
+	return maps_linearly(tables, base, range->start & ~(u64)4095);
+}
+
 static u64 end_of_memory(struct km_kernel *k, struct km_space *tables, u64 base)
 {
 	const struct km_range *ranges;
@@ -339,7 +351,7 @@ static u64 end_of_memory(struct km_kernel *k, struct km_space *tables, u64 base)
 
 		if (!end || end > 1ULL << 52)
 			continue;
-		if (tables->root == KM_NO_ROOT || maps_linearly(tables, base, end - 4096))
+		if (tables->root == KM_NO_ROOT || range_is_mapped(tables, base, &ranges[i]))
 			return end;
 	}
 	return 0;
