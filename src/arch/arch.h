@@ -41,7 +41,7 @@ enum km_x86_reg {
 
 struct km_space;
 
-enum { KM_CALL_BYTES = 8 };
+enum { KM_CALL_BYTES = 8, KM_PROLOGUE_BYTES = 16 };
 
 /* One step of a translation, for those who show how it was done (vtop). */
 struct km_walk_step {
@@ -75,6 +75,10 @@ struct km_arch {
 	bool (*is_user)(const struct km_regs *regs);
 	/* Do the KM_CALL_BYTES bytes before an address end in a call? Then it may be a return address. */
 	bool (*follows_call)(const u8 *bytes);
+	/* Do they end in a call whose target the instruction itself names? PC is the address after. */
+	bool (*call_target)(const u8 *bytes, u64 pc, u64 *ret);
+	/* Does a function that begins with BYTES (KM_PROLOGUE_BYTES) save the frame pointer first? */
+	bool (*saves_fp)(const u8 *bytes);
 	/* The physical address of the page-table root that a control register's value points at. */
 	u64 (*root_from_register)(u64 value);
 	const char *(*register_name)(unsigned n);

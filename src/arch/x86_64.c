@@ -219,6 +219,30 @@ static bool x86_follows_call(const u8 *bytes)
 	return false;
 }
 
+/* call rel32 */
+static bool x86_call_target(const u8 *bytes, u64 pc, u64 *ret)
+{
+	const u8 *call = bytes + KM_CALL_BYTES - 5;
+
+	if (call[0] != 0xe8)
+		return false;
+	*ret = pc + (u64)(s64)(s32)km_load32(call + 1);
+	return true;
+}
+
+/* endbr64, the call to __fentry__ or the nop in its place, push %rbp */
+static bool x86_saves_fp(const u8 *bytes)
+{
+	static const u8 endbr[] = {0xf3, 0x0f, 0x1e, 0xfa}, nop[] = {0x0f, 0x1f, 0x44, 0x00, 0x00};
+	size_t at = 0;
+
+	if (!memcmp(bytes, endbr, sizeof(endbr)))
+		at += sizeof(endbr);
+	if (bytes[at] == 0xe8 || !memcmp(bytes + at, nop, sizeof(nop)))
+		at += sizeof(nop);
+	return bytes[at] == 0x55;
+}
+
 static const char *x86_register_name(unsigned n)
 {
 	static const char *const names[KM_X86_N_REGS] = {
@@ -246,6 +270,8 @@ const struct km_arch km_arch_x86_64 = {
 	.regs_from_pt_regs = x86_regs_from_pt_regs,
 	.is_user = x86_is_user,
 	.follows_call = x86_follows_call,
+	.call_target = x86_call_target,
+	.saves_fp = x86_saves_fp,
 	.root_from_register = x86_root_from_register,
 	.register_name = x86_register_name,
 };

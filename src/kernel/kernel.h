@@ -222,6 +222,7 @@ enum km_unwind_method {
 	KM_UNWIND_REGS, /* registers said so */
 	KM_UNWIND_ORC,
 	KM_UNWIND_FP,
+	KM_UNWIND_CALL_SITE, /* no rule; the next word that returns from a call of this function */
 	KM_UNWIND_SCAN,
 };
 

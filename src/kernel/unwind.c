@@ -286,6 +286,52 @@ static bool follows_call(struct km_unwinder *u, u64 pc)
 	       u->k->arch->follows_call(bytes);
 }
 
+/* The frame pointer of the caller of the function at START, whose return address lies at SLOT. */
+static void restore_bp_by_prologue(struct km_unwinder *u, u64 start, u64 slot, struct km_frame *to)
+{
+	u8 bytes[KM_PROLOGUE_BYTES];
+	u64 value;
+
+	if (slot - 8 < u->frame.sp || km_read(u->k, start, bytes, sizeof(bytes)) != KM_OK ||
+	    !u->k->arch->saves_fp(bytes)) {
+		carry_bp(&u->frame, to);
+		return;
+	}
+	if (read_word(u, slot - 8, &value) == KM_OK)
+		km_regs_set(&to->regs, KM_X86_RBP, value);
+}
+
+/*
+ * Functions that objtool was told to leave alone have no rule; __crash_kexec(), in which the notes of
+ * a panic begin, is one. Their return address is told from any other by what it returns from: a call
+ * that names this very function.
+ */
+static bool step_call_site(struct km_unwinder *u, struct km_frame *to)
+{
+	const struct km_frame *from = &u->frame;
+	struct km_symbol_place function;
+	u8 bytes[KM_CALL_BYTES];
+	u64 at = (from->sp + 7) & ~(u64)7, pc, target;
+
+	if (u->stack < 0 || u->rule.kind != KM_RULE_UNDEFINED || !u->k->arch->call_target ||
+	    !km_symbol_at(u->k, from->pc - (from->kind != KM_FRAME_EXACT), &function))
+		return false;
+	u64 end = km_min(u->stacks[u->stack].end, at + PAGE);
+
+	for (; at < end && read_word(u, at, &pc) == KM_OK; at += 8) {
+		if (!km_is_text(u->k, pc - 1) ||
+		    km_read(u->k, pc - sizeof(bytes), bytes, sizeof(bytes)) != KM_OK ||
+		    !u->k->arch->call_target(bytes, pc, &target) ||
+		    target != function.symbol.address)
+			continue;
+		*to = frame_at(KM_FRAME_CALL, KM_UNWIND_CALL_SITE, pc, at + 8);
+		to->return_slot = at;
+		restore_bp_by_prologue(u, target, at, to);
+		return true;
+	}
+	return false;
+}
+
 /* The first word above sp that looks like a return address: perhaps one left from earlier calls. */
 static bool step_scan(struct km_unwinder *u, struct km_frame *to)
 {
@@ -339,6 +385,8 @@ static bool step(struct km_unwinder *u, struct km_frame *to)
 			return true;
 		u->why = KM_CORRUPT;
 	}
+	if (!u->numbering && step_call_site(u, to) && makes_progress(u, to))
+		return true;
 	if (frame_pointer_serves(u) && step_frame_pointer(u, to) && makes_progress(u, to))
 		return true;
 	return u->allow_guess && !u->numbering && step_scan(u, to) && makes_progress(u, to);
