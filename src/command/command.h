@@ -153,6 +153,7 @@ struct km_session {
 	const char *dump_name; /* as the user gave it */
 	u64 task;	       /* struct task_struct of the context; 0: none yet */
 	struct km_tasks *tasks; /* made by km_session_tasks() */
+	struct km_stacks *stacks; /* made by km_session_stacks() */
 	unsigned radix;	       /* of integers: 10 or 16 */
 	bool json;
 	bool quit;
@@ -168,6 +169,9 @@ void km_session_init(struct km_session *session, struct km_kernel *kernel, struc
 void km_session_done(struct km_session *session);
 /* All tasks, read once; an error where the list cannot be had at all. */
 struct km_error *km_session_tasks(struct km_session *session, struct km_tasks **ret) km_must_check;
+/* The CPUs' stacks and notes, read once. */
+struct km_error *km_session_stacks(struct km_session *session,
+				   struct km_stacks **ret) km_must_check;
 /* Says, beside a command's records, what is wrong with part of them. */
 void km_complain(struct km_session *session, const char *format, ...) km_printf(2, 3);
 /* Runs one line: commands separated by ';', words by blanks, '…' and "…" quote, '#' begins a comment.

@@ -30,6 +30,8 @@ void km_session_done(struct km_session *session)
 {
 	forget_problems(session);
 	km_vec_free(&session->problems);
+	km_stacks_free(session->stacks);
+	session->stacks = NULL;
 	if (session->tasks)
 		km_tasks_free(session->tasks);
 	session->tasks = NULL;
@@ -40,6 +42,17 @@ struct km_error *km_session_tasks(struct km_session *session, struct km_tasks **
 	if (!session->tasks)
 		KM_TRY(km_tasks_snapshot(session->kernel, session->job, &session->tasks));
 	*ret = session->tasks;
+	return NULL;
+}
+
+struct km_error *km_session_stacks(struct km_session *session, struct km_stacks **ret)
+{
+	struct km_tasks *tasks;
+
+	KM_TRY(km_session_tasks(session, &tasks));
+	if (!session->stacks)
+		KM_TRY(km_stacks_open(session->kernel, tasks, &session->stacks));
+	*ret = session->stacks;
 	return NULL;
 }
 

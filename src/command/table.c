@@ -4,9 +4,10 @@
 
 #include "command/command.h"
 
-extern const struct km_command km_command_help, km_command_quit;
+extern const struct km_command km_command_bt, km_command_help, km_command_quit;
 
 const struct km_command *const km_commands[] = {
+	&km_command_bt,
 	&km_command_help,
 	&km_command_quit,
 	NULL,

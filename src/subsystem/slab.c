@@ -20,18 +20,18 @@ enum {
 
 static const struct km_member_row rows[N_MEMBERS] = {
 	/* 6.18 wraps the word as memdesc_flags_t. */
-	[PAGE_FLAGS] = {"struct page", "flags.f|flags"},
+	[PAGE_FLAGS] = {"page", "flags.f|flags"},
 	/* 7.x: where a struct page's size is a power of two, a mask instead of a pointer. */
-	[PAGE_HEAD] = {"struct page", "compound_info|compound_head"},
-	[PAGE_TYPE] = {"struct page", "page_type"},
+	[PAGE_HEAD] = {"page", "compound_info|compound_head"},
+	[PAGE_TYPE] = {"page", "page_type"},
 	/* 5.17 moved what is a slab's out of struct page; both lie over the same memory. */
-	[SLAB_CACHE] = {"struct slab", "slab_cache"},
-	[CACHE_NAME] = {"struct kmem_cache", "name"},
-	[PAGE_SIZE_OF] = {"struct page", "="},
+	[SLAB_CACHE] = {"slab", "slab_cache"},
+	[CACHE_NAME] = {"kmem_cache", "name"},
+	[PAGE_SIZE_OF] = {"page", "="},
 };
 
 static const struct km_member_row old_rows[] = {
-	{"struct page", "slab_cache"},
+	{"page", "slab_cache"},
 };
 
 static const struct km_slot *slots_of(struct km_kernel *k)

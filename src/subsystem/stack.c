@@ -232,7 +232,7 @@ void km_stack_of(struct km_stacks *stacks, const struct km_task *task, struct km
 {
 	const struct km_stack_arch *own = km_stack_arch_of(stacks->k);
 
-	*ret = (struct km_stack){.status = task->stack.status};
+	*ret = (struct km_stack){.task = task->address, .status = task->stack.status};
 	if (task->stack.status == KM_OK && task->stack.value <= ~stacks->thread_size &&
 	    !km_stack_set_add(&ret->stacks, task->stack.value,
 			      task->stack.value + stacks->thread_size, km_stack_name_task))
@@ -257,4 +257,5 @@ void km_stack_begin(const struct km_stacks *stacks, const struct km_stack *stack
 {
 	km_unwind_begin(u, stacks->k, &stack->regs, stack->stacks.ranges, stack->stacks.count);
 	u->allow_guess = true;
+	u->task = stack->task;
 }

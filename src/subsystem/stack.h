@@ -120,6 +120,7 @@ KM_DEFINE_CLEANUP(struct km_stacks *, km_stacks_free)
 
 /* One task's stacks and the place to begin. */
 struct km_stack {
+	u64 task; /* its struct task_struct */
 	struct km_stack_set stacks; /* the task's own first */
 	struct km_regs regs;	    /* begin here; valid == 0: not known, STATUS says why */
 	u64 start_slot; /* where the first frame's pc was read as a return address; 0: it was not */

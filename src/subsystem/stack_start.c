@@ -27,6 +27,7 @@ static void walk(struct km_kernel *k, const struct km_stack *stack, const struct
 	ret->count = 0;
 	km_unwind_begin(&u, k, regs, stack->stacks.ranges, stack->stacks.count);
 	u.allow_guess = false;
+	u.task = stack->task;
 	while (ret->count < CHAIN_MAX && km_unwind_next(&u)) {
 		ret->frames[ret->count].pc = u.frame.pc;
 		ret->frames[ret->count].sp = u.frame.sp;
@@ -61,6 +62,7 @@ static bool reaches(struct km_kernel *k, const struct km_stack *stack, u64 pc, u
 
 	km_unwind_begin(&u, k, &regs, stack->stacks.ranges, stack->stacks.count);
 	u.allow_guess = false;
+	u.task = stack->task;
 	while (frames++ < CHAIN_MAX && km_unwind_next(&u)) {
 		if (u.frame.has_pt_regs && same_place(arch, &u.frame.pt_regs, &stack->note))
 			return true;
@@ -106,10 +108,11 @@ static bool scan_range(struct scan *scan, const struct km_stack_range *range, u6
 {
 	u64 size = range->end - range->start;
 	km_auto_free u8 *bytes = malloc(size);
+	enum km_status why;
 
 	if (!bytes)
 		return false;
-	km_space_read_partial(km_kernel_space(scan->stacks->k), range->start, bytes, size, NULL);
+	km_space_read_partial(km_kernel_space(scan->stacks->k), range->start, bytes, size, &why);
 	for (u64 at = 0; at + 8 <= size; at += 8) {
 		u64 word = km_load64(bytes + at);
 

@@ -25,17 +25,17 @@ enum {
 };
 
 static const struct km_member_row rows[N_MEMBERS] = {
-	[FRAME_BX] = {"struct inactive_task_frame", "bx"},
-	[FRAME_BP] = {"struct inactive_task_frame", "bp"},
-	[FRAME_R12] = {"struct inactive_task_frame", "r12"},
-	[FRAME_R13] = {"struct inactive_task_frame", "r13"},
-	[FRAME_R14] = {"struct inactive_task_frame", "r14"},
-	[FRAME_R15] = {"struct inactive_task_frame", "r15"},
-	[FRAME_RET] = {"struct inactive_task_frame", "ret_addr"},
+	[FRAME_BX] = {"inactive_task_frame", "bx"},
+	[FRAME_BP] = {"inactive_task_frame", "bp"},
+	[FRAME_R12] = {"inactive_task_frame", "r12"},
+	[FRAME_R13] = {"inactive_task_frame", "r13"},
+	[FRAME_R14] = {"inactive_task_frame", "r14"},
+	[FRAME_R15] = {"inactive_task_frame", "r15"},
+	[FRAME_RET] = {"inactive_task_frame", "ret_addr"},
 	/* 6.2 to 6.14 kept the hottest per-CPU variables in one struct. */
-	[HOT_IRQ_STACK] = {"struct pcpu_hot", "hardirq_stack_ptr"},
-	[AREA_EXCEPTION] = {"struct cpu_entry_area", "estacks|exception_stacks"},
-	[AREA_ENTRY] = {"struct cpu_entry_area", "entry_stack_page"},
+	[HOT_IRQ_STACK] = {"pcpu_hot", "hardirq_stack_ptr"},
+	[AREA_EXCEPTION] = {"cpu_entry_area", "estacks|exception_stacks"},
+	[AREA_ENTRY] = {"cpu_entry_area", "entry_stack_page"},
 };
 
 static const struct km_slot *slots_of(struct km_kernel *k)
