@@ -10,6 +10,7 @@ enum {
 	BTF_MAGIC = 0xeb9f,
 	BTF_HEADER = 24,
 	BTF_MAX = 256 << 20, /* a body of types larger than this is a mistake */
+	SCAN_LEAST = 64 << 10, /* what is smaller is no kernel's, and its magic chance */
 };
 
 /* The size of the BTF whose header lies at HEADER, or 0 where that is none. */
@@ -22,8 +23,8 @@ static u64 btf_size(const u8 *header)
 	u64 str_off = km_load32(header + 16), str_len = km_load32(header + 20);
 	u64 end = header_len + str_off + str_len;
 
-	if (header_len < BTF_HEADER || header_len > 4096 || type_off % 4 || type_len < 1024 ||
-	    str_len < 1024 || type_off + type_len > str_off || end > BTF_MAX)
+	if (header_len < BTF_HEADER || header_len > 4096 || type_off % 4 ||
+	    type_off + type_len > str_off || end > BTF_MAX)
 		return 0;
 	return end;
 }
@@ -55,7 +56,7 @@ static u64 scan_for_btf(struct km_kernel *k, u64 *ret_size)
 			u8 first = 1;
 			u64 strings = at + i + km_load32(page + i + 4) + km_load32(page + i + 16);
 
-			if (size && km_read(k, strings, &first, 1) == KM_OK && !first &&
+			if (size >= SCAN_LEAST && km_read(k, strings, &first, 1) == KM_OK && !first &&
 			    size <= k->image_end - (at + i)) {
 				*ret_size = size;
 				return at + i;
