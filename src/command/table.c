@@ -4,11 +4,15 @@
 
 #include "command/command.h"
 
-extern const struct km_command km_command_bt, km_command_help, km_command_quit;
+extern const struct km_command km_command_bt;
+extern const struct km_command km_command_help;
+extern const struct km_command km_command_ps;
+extern const struct km_command km_command_quit;
 
 const struct km_command *const km_commands[] = {
 	&km_command_bt,
 	&km_command_help,
+	&km_command_ps,
 	&km_command_quit,
 	NULL,
 };

@@ -24,6 +24,7 @@ enum {
 	T_PID,
 	T_TGID,
 	T_PARENT,
+	T_TRACER_PARENT,
 	T_STATE,
 	T_EXIT_STATE,
 	T_FLAGS,
@@ -64,6 +65,7 @@ static const struct km_member_row task_rows[T_ROWS] = {
 	[T_PID] = {"task_struct", "pid"},
 	[T_TGID] = {"task_struct", "tgid"},
 	[T_PARENT] = {"task_struct", "real_parent|parent"},
+	[T_TRACER_PARENT] = {"task_struct", "parent"},
 	[T_STATE] = {"task_struct", "__state|state"}, /* renamed and narrowed in 5.14 */
 	[T_EXIT_STATE] = {"task_struct", "exit_state"},
 	[T_FLAGS] = {"task_struct", "flags"},
@@ -484,10 +486,19 @@ const struct km_task *km_tasks_by_address(const struct km_tasks *tasks, u64 addr
 
 const struct km_task *km_tasks_by_pid(const struct km_tasks *tasks, u64 pid)
 {
-	for (size_t i = 0; i < tasks->count; i++) {
-		if (tasks->items[i].pid.status == KM_OK && tasks->items[i].pid.value == pid)
-			return &tasks->items[i];
+	size_t low = pid ? tasks->n_idle : 0, high = tasks->count;
+
+	while (pid && low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (tasks->items[middle].pid.value < pid)
+			low = middle + 1;
+		else
+			high = middle;
 	}
+	if (low < tasks->count && tasks->items[low].pid.status == KM_OK &&
+	    tasks->items[low].pid.value == pid)
+		return &tasks->items[low];
 	return NULL;
 }
 
@@ -542,7 +553,6 @@ static struct km_error *finish(struct walk *w, const u64 *curr, const u64 *idle,
 			       struct km_tasks **ret)
 {
 	km_cleanup(km_tasks_freep) struct km_tasks *tasks = calloc(1, sizeof(*tasks));
-	size_t n_idle = 0;
 
 	if (!tasks)
 		return km_error_nomem();
@@ -558,9 +568,10 @@ static struct km_error *finish(struct walk *w, const u64 *curr, const u64 *idle,
 		return km_error_nomem();
 	memcpy(tasks->problem, w->problem, sizeof(tasks->problem));
 
-	while (n_idle < tasks->count && tasks->items[n_idle].idle)
-		n_idle++;
-	qsort(tasks->items + n_idle, tasks->count - n_idle, sizeof(*tasks->items), compare_tasks);
+	while (tasks->n_idle < tasks->count && tasks->items[tasks->n_idle].idle)
+		tasks->n_idle++;
+	qsort(tasks->items + tasks->n_idle, tasks->count - tasks->n_idle, sizeof(*tasks->items),
+	      compare_tasks);
 	for (size_t i = 0; i < tasks->count; i++)
 		tasks->by_address[i] = tasks->by_mm[i] = i;
 	qsort_r(tasks->by_address, tasks->count, sizeof(*tasks->by_address), compare_addresses,
@@ -580,6 +591,15 @@ static struct km_error *finish(struct walk *w, const u64 *curr, const u64 *idle,
 	return NULL;
 }
 
+static void mark_idle(struct walk *w, struct km_task *task)
+{
+	task->idle = true;
+	task->kernel = true;
+	/* fork_idle() copies what runs, which is init by then; init_idle() makes only `parent` right. */
+	if (w->slots[T_TRACER_PARENT].present)
+		task->parent = km_member(w->k, &w->slots[T_TRACER_PARENT], task->address);
+}
+
 static struct km_error *walk_all(struct walk *w, const u64 *curr, const u64 *idle, unsigned n_cpus)
 {
 	u64 init_task = km_symbol_address(w->k, "init_task");
@@ -589,13 +609,12 @@ static struct km_error *walk_all(struct walk *w, const u64 *curr, const u64 *idl
 
 		if (idle[cpu] && walk_add(w, idle[cpu], NULL) == KM_SEEN_NEW &&
 		    w->tasks.count > before) {
-			w->tasks.data[before].idle = true;
-			w->tasks.data[before].kernel = true;
+			mark_idle(w, &w->tasks.data[before]);
 		}
 	}
 	if (!w->tasks.count && init_task && walk_add(w, init_task, NULL) == KM_SEEN_NEW &&
 	    w->tasks.count)
-		w->tasks.data[0].idle = w->tasks.data[0].kernel = true;
+		mark_idle(w, &w->tasks.data[0]);
 	if (init_task)
 		KM_TRY(walk_processes(w, init_task));
 	else

@@ -43,7 +43,7 @@ struct km_tasks {
 	struct km_task_states states;
 	/* Idle tasks in order of CPU, then all others in order of pid. */
 	struct km_task *items;
-	size_t count;
+	size_t count, n_idle;
 	unsigned n_cpus;
 	/* Per CPU: the index in ITEMS of what runs there and of its idle task; -1: not known. */
 	s32 *running, *idle;
@@ -93,6 +93,16 @@ struct km_task_memory {
  * them). */
 struct km_task_memory km_task_memory(struct km_kernel *k, const struct km_tasks *tasks,
 				     const struct km_task *task);
+
+/* The task's own address space, user half and kernel half, by its mm's page tables. KM_UNMAPPED where
+ * it has none. */
+enum km_status km_task_user_space(struct km_kernel *k, const struct km_task *task,
+				  struct km_space *ret);
+/* Its argument or environment strings, a NUL after each, appended to OUT as far as they can be read. */
+enum km_status km_task_arguments(struct km_kernel *k, const struct km_task *task, bool environment,
+				 struct km_str *out);
+/* CPU's scheduler clock (rq->clock, ns): what last_run is measured by. */
+struct km_maybe km_run_queue_clock(struct km_kernel *k, unsigned cpu);
 
 /* signal_struct.rlim[]: COUNT limits; KM_NOT_IN_KERNEL where this kernel has fewer. */
 enum { KM_RLIMITS = 16 };
