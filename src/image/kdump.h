@@ -15,7 +15,8 @@
 #define KDUMP_COMPRESSED       (KDUMP_ZLIB | KDUMP_LZO | KDUMP_SNAPPY | KDUMP_ZSTD)
 
 #define KDUMP_BLOCK_MIN 512u
-#define KDUMP_BLOCK_MAX (1u << 20)
+/* Small enough that no size which fits is another one in the other byte order. */
+#define KDUMP_BLOCK_MAX (128u << 10)
 
 /* One file: all there is, or one part of a split dump. */
 struct kdump_part {

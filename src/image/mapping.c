@@ -12,7 +12,8 @@
  *
  * A signal handler belongs to the process, so this is the one place in the library with mutable
  * globals: a table of mappings that the handler reads without locks. It is installed with the first
- * mapping and stays; a SIGBUS at any other address goes where it would have gone without us.
+ * mapping, and again with a later one where somebody has put his own in its place meanwhile; a SIGBUS
+ * at any other address goes where it would have gone without us.
  */
 #include <signal.h>
 #include <string.h>
@@ -33,9 +34,11 @@ struct km_mapping_slot {
 };
 
 static struct km_mapping_slot slots[SLOTS];
-static pthread_once_t installed = PTHREAD_ONCE_INIT;
+static pthread_mutex_t install_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct sigaction previous;
 static size_t os_page;
+/* Two handlers that each hold the other for their predecessor would go round for ever. */
+static _Thread_local bool passing_on;
 /* Pages that were replaced in all mappings, ever: the readers' cheap first question. */
 atomic_uint km_mapping_faults;
 
@@ -72,9 +75,12 @@ static void note_bad(struct km_mapping_slot *slot, uintptr_t page)
 
 static void pass_on(int signo, siginfo_t *info, void *context)
 {
-	if (previous.sa_flags & SA_SIGINFO) {
+	bool again = passing_on;
+
+	passing_on = true;
+	if (previous.sa_flags & SA_SIGINFO && !again) {
 		previous.sa_sigaction(signo, info, context);
-	} else if (previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN) {
+	} else if (previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN && !again) {
 		previous.sa_handler(signo);
 	} else {
 		/* The access is made again when we return, and then ends the process. */
@@ -82,6 +88,7 @@ static void pass_on(int signo, siginfo_t *info, void *context)
 
 		sigaction(SIGBUS, &fallback, NULL);
 	}
+	passing_on = again;
 }
 
 static void on_sigbus(int signo, siginfo_t *info, void *context)
@@ -102,10 +109,16 @@ static void on_sigbus(int signo, siginfo_t *info, void *context)
 static void install(void)
 {
 	struct sigaction action = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+	struct sigaction current;
+	KM_LOCKED(&install_lock);
 
 	os_page = (size_t)sysconf(_SC_PAGESIZE);
 	sigemptyset(&action.sa_mask);
-	sigaction(SIGBUS, &action, &previous);
+	if (sigaction(SIGBUS, NULL, &current) ||
+	    (current.sa_flags & SA_SIGINFO && current.sa_sigaction == on_sigbus))
+		return;
+	previous = current;
+	sigaction(SIGBUS, &action, NULL);
 }
 
 bool km_mapping_map(struct km_mapping *mapping, int fd, u64 size, bool writable)
@@ -114,7 +127,7 @@ bool km_mapping_map(struct km_mapping *mapping, int fd, u64 size, bool writable)
 	void *data;
 	size_t i;
 
-	pthread_once(&installed, install);
+	install();
 	for (i = 0; i < SLOTS && !slot; i++) {
 		if (!atomic_exchange(&slots[i].taken, true))
 			slot = &slots[i];
