@@ -14,7 +14,8 @@ static const struct km_option options[] = {
 	{'s', NULL, "add the offset to each function's name"},
 	{'x', NULL, "offsets in hexadecimal"},
 	{'d', NULL, "offsets in decimal"},
-	{'l', NULL, "the source line of each frame, or its place in the function where no line is known"},
+	{'l', NULL,
+	 "the source line of each frame, or its place in the function where no line is known"},
 	{'f', NULL, "all words of each frame"},
 	{'F', NULL, "… as symbols and slab caches; twice: with the address beside the cache"},
 	{'t', NULL, "all text addresses on the stack, from the first frame on"},
@@ -141,8 +142,7 @@ static struct km_error *parse(struct km_session *session, struct km_args *args, 
 		u64 at = km_symbol_address(session->kernel, r->options.reference);
 
 		if (!at && !km_parse_number(r->options.reference, true, &at))
-			return km_error_new(KM_ERROR_USAGE,
-					    "%s is neither a symbol nor an address",
+			return km_error_new(KM_ERROR_USAGE, "%s is neither a symbol nor an address",
 					    r->options.reference);
 		r->options.reference_address = at;
 	}
@@ -280,8 +280,7 @@ enum { STACK_END_MAGIC = 0x57ac6e9d };
 static struct km_error *check_overflow(struct km_session *session, const struct km_tasks *tasks)
 {
 	struct km_kernel *k = session->kernel;
-	const struct km_slot *slots =
-		km_kernel_members(k, thread_rows, KM_ARRAY_SIZE(thread_rows));
+	const struct km_slot *slots = km_kernel_members(k, thread_rows, KM_ARRAY_SIZE(thread_rows));
 	size_t found = 0, unread = 0;
 
 	if (!slots)
@@ -289,7 +288,9 @@ static struct km_error *check_overflow(struct km_session *session, const struct 
 	for (size_t i = 0; i < tasks->count; i++) {
 		const struct km_task *task = &tasks->items[i];
 		struct km_maybe cpu = km_member(k, &slots[THREAD_CPU], task->address);
-		struct bt_overflow o = {.task = task->address, .pid = task->pid, .cpu = task->cpu,
+		struct bt_overflow o = {.task = task->address,
+					.pid = task->pid,
+					.cpu = task->cpu,
 					.thread_cpu = cpu.value};
 
 		if (task->stack.status != KM_OK || !task->stack.value)
@@ -406,8 +407,9 @@ static const struct km_kind *const kinds[] = {&bt_kind_stack, &bt_kind_search, &
 const struct km_command km_command_bt = {
 	.name = "bt",
 	.help = "kernel stacks of tasks",
-	.usage = "[-a | -c cpus | -p | -g] [-s [-x | -d]] [-l] [-f | -F[F] | -t | -T | -r | -e | -E | -v] "
-		 "[-n idle] [-R ref] [-I ip] [-S sp] [pid | task]...",
+	.usage =
+		"[-a | -c cpus | -p | -g] [-s [-x | -d]] [-l] [-f | -F[F] | -t | -T | -r | -e | -E | -v] "
+		"[-n idle] [-R ref] [-I ip] [-S sp] [pid | task]...",
 	.details =
 		"Without a pid or task_struct address: the stack of the context's task, which at first\n"
 		"is the one that panicked. Addresses in brackets are where the return address lies.\n"

@@ -16,13 +16,13 @@ enum bt_mode {
 /* The options that change what is made of one stack, or how it reads. */
 struct bt_options {
 	enum bt_mode mode;
-	bool full;	   /* -f: the words of each frame */
-	bool symbolic;	   /* -F: … with names for what they point at */
-	bool addresses;	   /* -FF: … and the address beside a cache's name */
-	bool offsets;	   /* -s */
-	bool hex;	   /* of offsets: -x, or the session's radix */
-	bool lines;	   /* -l */
-	bool no_idle;	   /* -n idle */
+	bool full;	       /* -f: the words of each frame */
+	bool symbolic;	       /* -F: … with names for what they point at */
+	bool addresses;	       /* -FF: … and the address beside a cache's name */
+	bool offsets;	       /* -s */
+	bool hex;	       /* of offsets: -x, or the session's radix */
+	bool lines;	       /* -l */
+	bool no_idle;	       /* -n idle */
 	const char *reference; /* -R */
 	u64 reference_address;
 	bool has_ip, has_sp;
@@ -49,15 +49,15 @@ struct bt_registers {
 };
 
 struct bt_frame {
-	s32 level;     /* as numbered in the text view; -1: shown within a register block */
+	s32 level; /* as numbered in the text view; -1: shown within a register block */
 	char function[BT_NAME_MAX];
 	u64 offset;
 	char module[64]; /* "" in the kernel itself */
 	u64 pc, sp;
-	u64 address;	/* what crash(8) shows in brackets: where the return address lies */
-	const char *kind;	/* "call", "exact", "interrupted", "guessed", "text" */
-	const char *method;	/* "registers", "ORC", "frame pointer", "call site", "scan" */
-	const char *leaves;	/* the stack that lies between the frame before and this: "IRQ"; NULL */
+	u64 address;	    /* what crash(8) shows in brackets: where the return address lies */
+	const char *kind;   /* "call", "exact", "interrupted", "guessed", "text" */
+	const char *method; /* "registers", "ORC", "frame pointer", "call site", "scan" */
+	const char *leaves; /* the stack that lies between the frame before and this: "IRQ"; NULL */
 	struct bt_registers *registers; /* owned */
 	struct bt_word *words;		/* owned; with -f */
 	size_t n_words;
@@ -92,7 +92,8 @@ struct bt_overflow {
 	u64 task;
 	struct km_maybe pid, cpu;
 	char command[KM_TASK_COMM_MAX];
-	u64 magic, thread_cpu; /* what was found in the places of STACK_END_MAGIC and thread_info.cpu */
+	u64 magic,
+		thread_cpu; /* what was found in the places of STACK_END_MAGIC and thread_info.cpu */
 	bool bad_magic, bad_cpu;
 };
 
@@ -108,8 +109,8 @@ struct bt_maker {
 };
 
 /* RET is to be given to bt_stack_free(), also after an error. False where -R finds no reference. */
-struct km_error *bt_make(struct bt_maker *maker, const struct km_task *task,
-			 struct bt_stack *ret, bool *ret_wanted) km_must_check;
+struct km_error *bt_make(struct bt_maker *maker, const struct km_task *task, struct bt_stack *ret,
+			 bool *ret_wanted) km_must_check;
 void bt_stack_free(struct bt_stack *stack);
 /* Every place in RANGE that looks like a struct pt_regs, into *RET (owned by the caller). */
 struct km_error *bt_find_exceptions(struct km_kernel *k, const struct km_stack_range *range,
@@ -118,7 +119,10 @@ void bt_fill_registers(struct km_kernel *k, const struct km_regs *regs, u64 addr
 		       struct bt_registers *ret);
 /* The function at PC; for a return address the one that called, even where the call is its end. */
 void bt_name(struct km_kernel *k, u64 pc, bool is_return, struct bt_frame *ret);
-/* VALUE as -F shows it; "" where it points at nothing known. */
-void bt_points_at(struct bt_maker *maker, u64 value, char *buf, size_t size);
+/* VALUE as -F shows it, -r without CACHES; "" where it points at nothing known. */
+void bt_points_at(struct bt_maker *maker, u64 value, bool caches, char *buf, size_t size);
+/* A function's name without what the compiler has put after it when it cut or cloned the function,
+ * as crash(8) shows it: ".isra.0", ".part.0" go, ".constprop.0" and ".cold" stay. */
+void bt_short_name(const char *name, char *buf, size_t size);
 
 #endif

@@ -7,26 +7,68 @@
 #include "command/bt.h"
 
 enum {
-	FRAMES_MAX = 1000,	  /* the deepest real stacks have under 200 */
+	FRAMES_MAX = 1000,	   /* the deepest real stacks have under 200 */
 	FRAME_WORDS_MAX = 1 << 17, /* the words of 1 MiB */
 	EXCEPTIONS_MAX = 256,
 };
 
 typedef KM_VEC(struct bt_frame) frame_vec;
 
+/* "__cpuidle_text_start": include/asm-generic/vmlinux.lds.h marks sections with these. */
+static bool is_linker_label(const char *name)
+{
+	static const char *const ends[] = {"_start", "_end", "_begin"};
+	size_t len = strlen(name);
+
+	if (!strncmp(name, "__start_", 8) || !strncmp(name, "__stop_", 7))
+		return true;
+	for (size_t i = 0; i < KM_ARRAY_SIZE(ends); i++)
+		if (len > strlen(ends[i]) && !strcmp(name + len - strlen(ends[i]), ends[i]))
+			return true;
+	return false;
+}
+
+/*
+ * The symbol that PC lies in. A system call's body has three names at one address (SYSCALL_DEFINE in
+ * arch/x86/include/asm/syscall_wrapper.h) and a tool that reads an ELF symbol table would show the
+ * last global one, the kernel itself the first, which is local.
+ */
+static bool symbol_at(struct km_kernel *k, u64 pc, struct km_symbol_place *ret)
+{
+	struct km_kallsyms *table = km_kernel_kallsyms(k);
+	struct km_symbol next;
+	bool label;
+
+	if (!km_symbol_at(k, pc, ret))
+		return false;
+	label = is_linker_label(ret->symbol.name);
+	if (ret->module || !table || (ret->symbol.type < 'a' && !label))
+		return true;
+	for (u32 i = ret->symbol.index + 1; km_kallsyms_address(table, i) == ret->symbol.address &&
+					    km_kallsyms_get(table, i, &next);
+	     i++) {
+		if (next.type < 'A' || next.type > 'Z' || is_linker_label(next.name))
+			continue;
+		next.size = ret->symbol.size;
+		ret->symbol = next;
+		if (label)
+			break;
+	}
+	return true;
+}
+
 void bt_name(struct km_kernel *k, u64 pc, bool is_return, struct bt_frame *ret)
 {
 	struct km_symbol_place place;
 
 	ret->pc = pc;
-	if (!km_symbol_at(k, pc, &place))
+	if (!symbol_at(k, pc, &place))
 		return;
 	/* A call that never returns may be the last instruction of its function; the address after it
 	 * is then the next function's. */
-	if (is_return && place.symbol.address == pc && !km_symbol_at(k, pc - 1, &place))
+	if (is_return && place.symbol.address == pc && !symbol_at(k, pc - 1, &place))
 		return;
-	snprintf(ret->function, sizeof(ret->function), "%.*s", BT_NAME_MAX - 1,
-		 place.symbol.name);
+	snprintf(ret->function, sizeof(ret->function), "%.*s", BT_NAME_MAX - 1, place.symbol.name);
 	ret->offset = pc - place.symbol.address;
 	if (place.module)
 		snprintf(ret->module, sizeof(ret->module), "%s", place.module->name);
@@ -37,53 +79,73 @@ void bt_fill_registers(struct km_kernel *k, const struct km_regs *regs, u64 addr
 {
 	struct bt_frame place = {0};
 
-	*ret = (struct bt_registers){.address = address,
-				     .user = km_kernel_arch(k)->is_user(regs)};
+	*ret = (struct bt_registers){.address = address, .user = km_kernel_arch(k)->is_user(regs)};
 	for (unsigned i = 0; i < BT_REGISTERS; i++)
-		ret->values[i] = km_regs_has(regs, i) ?
-					 (struct km_maybe){.value = regs->value[i]} :
-					 (struct km_maybe){.status = KM_UNKNOWN};
-	if (!ret->user && km_regs_has(regs, KM_X86_RIP) &&
-	    km_is_text(k, regs->value[KM_X86_RIP])) {
+		ret->values[i] = km_regs_has(regs, i) ? (struct km_maybe){.value = regs->value[i]}
+						      : (struct km_maybe){.status = KM_UNKNOWN};
+	if (!ret->user && km_regs_has(regs, KM_X86_RIP) && km_is_text(k, regs->value[KM_X86_RIP])) {
 		bt_name(k, regs->value[KM_X86_RIP], false, &place);
 		memcpy(ret->function, place.function, sizeof(ret->function));
 		ret->offset = place.offset;
 	}
 }
 
-void bt_points_at(struct bt_maker *maker, u64 value, char *buf, size_t size)
-{
-	const struct km_arch *arch = km_kernel_arch(maker->k);
-	struct km_symbol_place place;
-	char name[64];
-	u64 cache, offset;
+/* Strings and constants have no symbols: in read-only data, what is further from one is not of it. */
+enum { CONSTANT_MAX = 64 << 10 };
 
-	buf[0] = 0;
-	if (value < arch->kernel_start(km_kernel_space(maker->k)))
-		return;
-	if (maker->has_slab) {
-		cache = km_slab_cache_of(&maker->slab, value);
-		if (cache && km_slab_cache_name(&maker->slab, cache, name, sizeof(name))) {
-			if (maker->options->addresses)
-				snprintf(buf, size, "[%" PRIx64 ":%s]", value, name);
-			else
-				snprintf(buf, size, "[%s]", name);
-			return;
-		}
-	}
-	if (!km_symbol_at(maker->k, value, &place))
+static void symbol_text(struct bt_maker *maker, u64 value, char *buf, size_t size)
+{
+	struct km_symbol_place place;
+	u64 offset;
+
+	if (!symbol_at(maker->k, value, &place))
 		return;
 	offset = value - place.symbol.address;
-	if (!offset)
-		snprintf(buf, size, "%.200s", place.symbol.name);
-	else if (maker->options->hex)
-		snprintf(buf, size, "%.200s+0x%" PRIx64, place.symbol.name, offset);
-	else
-		snprintf(buf, size, "%.200s+%" PRIu64, place.symbol.name, offset);
+	if (offset > CONSTANT_MAX && value < km_kernel_bounds(maker->k).sdata &&
+	    !km_is_text(maker->k, value))
+		return;
+	bt_short_name(place.symbol.name, buf, size);
+	if (offset)
+		snprintf(buf + strlen(buf), size - strlen(buf),
+			 maker->options->hex ? "+0x%" PRIx64 : "+%" PRIu64, offset);
 }
 
-static struct km_error *read_words(struct bt_maker *maker, u64 start, u64 end, bool named,
-				   struct bt_word **ret, size_t *ret_count)
+void bt_points_at(struct bt_maker *maker, u64 value, bool caches, char *buf, size_t size)
+{
+	char name[64];
+	u64 cache;
+
+	buf[0] = 0;
+	if (value < km_kernel_arch(maker->k)->kernel_start(km_kernel_space(maker->k)))
+		return;
+	cache = caches && maker->has_slab ? km_slab_cache_of(&maker->slab, value) : 0;
+	if (!cache || !km_slab_cache_name(&maker->slab, cache, name, sizeof(name)))
+		symbol_text(maker, value, buf, size);
+	else if (maker->options->addresses)
+		snprintf(buf, size, "[%" PRIx64 ":%s]", value, name);
+	else
+		snprintf(buf, size, "[%s]", name);
+}
+
+void bt_short_name(const char *name, char *buf, size_t size)
+{
+	static const char *const cuts[] = {".isra.", ".part."};
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < KM_ARRAY_SIZE(cuts); i++) {
+		const char *at = strstr(name, cuts[i]);
+
+		if (at && (size_t)(at - name) < len)
+			len = (size_t)(at - name);
+	}
+	snprintf(buf, size, "%.*s", (int)km_min(len, size - 1), name);
+}
+
+/* What to say of each word that is read. */
+enum word_names { WORDS_PLAIN, WORDS_SYMBOLS, WORDS_SYMBOLS_AND_CACHES };
+
+static struct km_error *read_words(struct bt_maker *maker, u64 start, u64 end,
+				   enum word_names names, struct bt_word **ret, size_t *ret_count)
 {
 	size_t count = end > start ? (end - start) / 8 : 0;
 	km_auto_free u8 *bytes = NULL;
@@ -104,9 +166,9 @@ static struct km_error *read_words(struct bt_maker *maker, u64 start, u64 end, b
 	for (size_t i = 0; i < count; i++) {
 		words[i].address = start + i * 8;
 		words[i].value = km_load64(bytes + i * 8);
-		if (named)
-			bt_points_at(maker, words[i].value, words[i].points_at,
-				     sizeof(words[i].points_at));
+		if (names != WORDS_PLAIN)
+			bt_points_at(maker, words[i].value, names == WORDS_SYMBOLS_AND_CACHES,
+				     words[i].points_at, sizeof(words[i].points_at));
 	}
 	*ret = words;
 	*ret_count = count;
@@ -137,7 +199,7 @@ struct walk {
 	struct km_unwinder u;
 	frame_vec *frames;
 	const struct km_stack_range *range; /* of the frame before */
-	bool interrupted; /* the frame before is where an exception came in */
+	bool interrupted;		    /* the frame before is where an exception came in */
 	s32 level;
 };
 
@@ -216,7 +278,7 @@ static struct km_error *add_words(struct walk *w)
 
 	if (!w->maker->options->full)
 		return NULL;
-	km_vec_for_each(w->frames, frame) {
+	km_vec_for_each (w->frames, frame) {
 		const struct km_stack_range *range;
 
 		if (frame->level < 0)
@@ -225,8 +287,9 @@ static struct km_error *add_words(struct walk *w)
 		if (last && range && last->address >= range->start &&
 		    frame->address > last->address && frame->address < range->end)
 			KM_TRY(read_words(w->maker, last->address + 8, frame->address + 8,
-					  w->maker->options->symbolic, &last->words,
-					  &last->n_words));
+					  w->maker->options->symbolic ? WORDS_SYMBOLS_AND_CACHES
+								      : WORDS_PLAIN,
+					  &last->words, &last->n_words));
 		last = frame;
 	}
 	return NULL;
@@ -244,7 +307,9 @@ static struct km_error *make_frames(struct bt_maker *maker, const struct km_stac
 
 		if (!frame)
 			return km_error_nomem();
-		*frame = (struct bt_frame){.level = -1, .kind = "exact", .method = "registers",
+		*frame = (struct bt_frame){.level = -1,
+					   .kind = "exact",
+					   .method = "registers",
 					   .pc = stack->regs.value[arch->pc],
 					   .sp = stack->regs.value[arch->sp]};
 		return add_registers(&w, frame, &stack->regs, 0);
@@ -271,7 +336,7 @@ static struct km_error *add_texts(struct bt_maker *maker, u64 start, u64 end, fr
 	km_auto_free struct bt_word *words = NULL;
 	size_t count;
 
-	KM_TRY(read_words(maker, start, end, false, &words, &count));
+	KM_TRY(read_words(maker, start, end, WORDS_PLAIN, &words, &count));
 	for (size_t i = 0; i < count; i++) {
 		struct bt_frame *frame;
 
@@ -280,7 +345,9 @@ static struct km_error *add_texts(struct bt_maker *maker, u64 start, u64 end, fr
 		frame = km_vec_push(frames);
 		if (!frame)
 			return km_error_nomem();
-		*frame = (struct bt_frame){.level = -1, .kind = "text", .method = "scan",
+		*frame = (struct bt_frame){.level = -1,
+					   .kind = "text",
+					   .method = "scan",
 					   .address = words[i].address,
 					   .sp = words[i].address + 8};
 		bt_name(maker->k, words[i].value, false, frame);
@@ -310,7 +377,8 @@ static struct km_error *texts_from(struct bt_maker *maker, const struct km_stack
 
 	if (!frames->count)
 		return NULL;
-	at = frames->data[0].address;
+	/* Of a task that sleeps, the registers that the switch pushed are searched, too. */
+	at = stack->lowest ? stack->lowest : frames->data[0].address;
 	move_frame(ret, &frames->data[0]);
 	/* The start's own registers are not shown by -t. */
 	if (ret->count && ret->data[0].registers && !ret->data[0].registers->address) {
@@ -365,7 +433,7 @@ static struct km_error *texts_all(struct bt_maker *maker, const struct km_stack 
 	if (!stack->stacks.count)
 		return NULL;
 	if (km_read(maker->k, top, bytes, arch->pt_regs_size) != KM_OK ||
-	    !km_stack_is_pt_regs(maker->k, range, top, bytes, &regs, &user))
+	    !km_stack_is_pt_regs(maker->k, top, bytes, &regs, &user))
 		user = false;
 	if (user)
 		end = top;
@@ -399,7 +467,7 @@ struct km_error *bt_find_exceptions(struct km_kernel *k, const struct km_stack_r
 		struct bt_registers *slot;
 		bool user;
 
-		if (!km_stack_is_pt_regs(k, range, range->start + at, bytes + at, &regs, &user))
+		if (!km_stack_is_pt_regs(k, range->start + at, bytes + at, &regs, &user))
 			continue;
 		slot = km_vec_push(&found);
 		if (!slot) {
@@ -407,6 +475,8 @@ struct km_error *bt_find_exceptions(struct km_kernel *k, const struct km_stack_r
 			return km_error_nomem();
 		}
 		bt_fill_registers(k, &regs, range->start + at, slot);
+		/* A stale frame's last word is no selector: all of it is shown. */
+		slot->values[KM_X86_SS].value = km_load64(bytes + at + KM_X86_SS * 8);
 	}
 	*ret = found.data;
 	*ret_count = found.count;
@@ -421,8 +491,8 @@ static const char *source_text(const struct km_stack *stack)
 	case KM_STACK_SWITCHED:
 		return "the scheduler's switch";
 	case KM_STACK_NOTE:
-		return stack->deepened ? "the CPU's note, and the frames below it" :
-					 "the CPU's note";
+		return stack->deepened ? "the CPU's note, and the frames below it"
+				       : "the CPU's note";
 	case KM_STACK_CRASH_NOTE:
 		return "crash_notes in memory";
 	case KM_STACK_SCANNED:
@@ -472,7 +542,8 @@ static bool refers(const struct bt_options *o, const struct bt_stack *stack)
 
 		if (!strcmp(f->function, o->reference) ||
 		    (o->reference_address && f->pc == o->reference_address) ||
-		    (o->reference_address && f->offset && f->pc - f->offset == o->reference_address))
+		    (o->reference_address && f->offset &&
+		     f->pc - f->offset == o->reference_address))
 			return true;
 	}
 	return false;
@@ -480,7 +551,7 @@ static bool refers(const struct bt_options *o, const struct bt_stack *stack)
 
 static void free_frames(frame_vec *frames)
 {
-	km_vec_for_each(frames, frame) {
+	km_vec_for_each (frames, frame) {
 		free(frame->registers);
 		free(frame->words);
 	}
@@ -503,8 +574,10 @@ static struct km_error *fill(struct bt_maker *maker, const struct km_stack *stac
 	if (mode == BT_EXCEPTIONS)
 		return bt_find_exceptions(maker->k, own, &ret->exceptions, &ret->n_exceptions);
 	if (mode == BT_RAW)
-		return read_words(maker, own->start, own->end, maker->options->symbolic, &ret->raw,
-				  &ret->n_raw);
+		return read_words(maker, own->start, own->end,
+				  maker->options->symbolic ? WORDS_SYMBOLS_AND_CACHES
+							   : WORDS_SYMBOLS,
+				  &ret->raw, &ret->n_raw);
 	if (mode == BT_TEXT_ALL) {
 		KM_TRY(texts_all(maker, stack, &texts));
 	} else if (!stack->regs.valid) {
@@ -520,14 +593,14 @@ static struct km_error *fill(struct bt_maker *maker, const struct km_stack *stac
 	return NULL;
 }
 
-struct km_error *bt_make(struct bt_maker *maker, const struct km_task *task,
-			 struct bt_stack *ret, bool *ret_wanted)
+struct km_error *bt_make(struct bt_maker *maker, const struct km_task *task, struct bt_stack *ret,
+			 bool *ret_wanted)
 {
 	const struct bt_options *o = maker->options;
 	struct km_stack stack;
 
-	*ret = (struct bt_stack){.task = task->address, .pid = task->pid, .cpu = task->cpu,
-				 .running = task->active};
+	*ret = (struct bt_stack){
+		.task = task->address, .pid = task->pid, .cpu = task->cpu, .running = task->active};
 	*ret_wanted = true;
 	memcpy(ret->command, task->comm, sizeof(ret->command));
 	if (task->active && task->active_cpu >= 0)

@@ -23,6 +23,14 @@ static void print_value(struct km_out *out, const char *label, const struct km_m
 		km_outf(out, "%s%.*s%s", label, width, "????????????????", after);
 }
 
+static void print_function(struct km_out *out, const char *function)
+{
+	char name[BT_NAME_MAX];
+
+	bt_short_name(function, name, sizeof(name));
+	km_outf(out, "%s", name);
+}
+
 static void print_registers(struct km_out *out, const struct bt_registers *regs)
 {
 	static const struct {
@@ -30,22 +38,22 @@ static void print_registers(struct km_out *out, const struct bt_registers *regs)
 		u8 width;
 		const char *label, *after;
 	} rows[] = {
-		{KM_X86_RIP, 16, "    RIP: ", "  "},	{KM_X86_RSP, 16, "RSP: ", "  "},
-		{KM_X86_EFLAGS, 8, "RFLAGS: ", "\n"},	{KM_X86_RAX, 16, "    RAX: ", "  "},
-		{KM_X86_RBX, 16, "RBX: ", "  "},	{KM_X86_RCX, 16, "RCX: ", "\n"},
-		{KM_X86_RDX, 16, "    RDX: ", "  "},	{KM_X86_RSI, 16, "RSI: ", "  "},
-		{KM_X86_RDI, 16, "RDI: ", "\n"},	{KM_X86_RBP, 16, "    RBP: ", "  "},
-		{KM_X86_R8, 16, " R8: ", "  "},	{KM_X86_R9, 16, " R9: ", "\n"},
-		{KM_X86_R10, 16, "    R10: ", "  "},	{KM_X86_R11, 16, "R11: ", "  "},
-		{KM_X86_R12, 16, "R12: ", "\n"},	{KM_X86_R13, 16, "    R13: ", "  "},
-		{KM_X86_R14, 16, "R14: ", "  "},	{KM_X86_R15, 16, "R15: ", "\n"},
+		{KM_X86_RIP, 16, "    RIP: ", "  "},  {KM_X86_RSP, 16, "RSP: ", "  "},
+		{KM_X86_EFLAGS, 8, "RFLAGS: ", "\n"}, {KM_X86_RAX, 16, "    RAX: ", "  "},
+		{KM_X86_RBX, 16, "RBX: ", "  "},      {KM_X86_RCX, 16, "RCX: ", "\n"},
+		{KM_X86_RDX, 16, "    RDX: ", "  "},  {KM_X86_RSI, 16, "RSI: ", "  "},
+		{KM_X86_RDI, 16, "RDI: ", "\n"},      {KM_X86_RBP, 16, "    RBP: ", "  "},
+		{KM_X86_R8, 16, " R8: ", "  "},	      {KM_X86_R9, 16, " R9: ", "\n"},
+		{KM_X86_R10, 16, "    R10: ", "  "},  {KM_X86_R11, 16, "R11: ", "  "},
+		{KM_X86_R12, 16, "R12: ", "\n"},      {KM_X86_R13, 16, "    R13: ", "  "},
+		{KM_X86_R14, 16, "R14: ", "  "},      {KM_X86_R15, 16, "R15: ", "\n"},
 	};
 	const struct bt_options *options = km_out_view(out);
 
 	if (!regs->user) {
 		km_outf(out, "    [exception RIP: ");
 		if (regs->function[0]) {
-			km_outf(out, "%s", regs->function);
+			print_function(out, regs->function);
 			if (regs->offset)
 				print_offset(out, regs->offset, options->hex && !options->offsets);
 		} else {
@@ -84,8 +92,8 @@ static void print_place(struct km_out *out, const struct bt_frame *frame, bool o
 	const struct bt_options *options = km_out_view(out);
 	bool named = frame->function[0];
 
-	km_outf(out, "%s%s", !strcmp(frame->kind, "guessed") ? "? " : "",
-		named ? frame->function : "(unknown)");
+	km_outf(out, "%s", !strcmp(frame->kind, "guessed") ? "? " : "");
+	print_function(out, named ? frame->function : "(unknown)");
 	if (offset && named && frame->offset)
 		print_offset(out, frame->offset, options->hex);
 	km_outf(out, " at %" PRIx64, frame->pc);
@@ -117,7 +125,8 @@ static void print_frame(struct km_out *out, const struct bt_frame *frame)
 	print_place(out, frame, options->offsets);
 	/* Without line numbers, the place within the function is the best that there is. */
 	if (options->lines && frame->function[0]) {
-		km_outf(out, "    %s", frame->function);
+		km_outf(out, "    ");
+		print_function(out, frame->function);
 		print_offset(out, frame->offset, options->hex);
 		km_outf(out, "\n");
 	}
@@ -153,7 +162,8 @@ static void stack_text(struct km_out *out, const void *record)
 	const struct bt_options *options = km_out_view(out);
 	const struct bt_stack *stack = record;
 
-	if (km_out_emitted(out, &bt_kind_stack))
+	/* With -R each is followed by an empty line, otherwise all but the last. */
+	if (!options->reference && km_out_emitted(out, &bt_kind_stack))
 		km_outf(out, "\n");
 	print_header(out, stack->task, &stack->pid, &stack->cpu, stack->command);
 	if (options->mode == BT_TEXT_FROM && stack->n_frames) {
@@ -167,6 +177,8 @@ static void stack_text(struct km_out *out, const void *record)
 	print_words(out, stack->raw, stack->n_raw, "", "  ");
 	if (stack->problem)
 		km_outf(out, "(%s)\n", stack->problem);
+	if (options->reference)
+		km_outf(out, "\n");
 }
 
 static void search_text(struct km_out *out, const void *record)
@@ -198,7 +210,7 @@ static void overflow_text(struct km_out *out, const void *record)
 #define REGISTER(name_, reg_)                                                                      \
 	{                                                                                          \
 		.name = name_, .type = KM_FIELD_MAYBE_ADDRESS,                                     \
-		.offset = offsetof(struct bt_registers, values) + (reg_) * sizeof(struct km_maybe)  \
+		.offset = offsetof(struct bt_registers, values) + (reg_) * sizeof(struct km_maybe) \
 	}
 
 static const struct km_field register_fields[] = {

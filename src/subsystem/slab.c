@@ -48,8 +48,8 @@ static void find_mark(struct km_kernel *k, struct km_slab_map *map)
 		map->mark = (u64)value & 0xff;
 	} else if (km_enumerator(k, "PG_slab", &value)) {
 		/* 6.10 made it a page type: a bit far above any flag's number. */
-		map->mark_kind = value >= 0 && value < 64 ? KM_SLAB_MARK_FLAG :
-							    KM_SLAB_MARK_TYPE_BITS;
+		map->mark_kind =
+			value >= 0 && value < 64 ? KM_SLAB_MARK_FLAG : KM_SLAB_MARK_TYPE_BITS;
 		map->mark = (u64)value;
 	}
 }

@@ -16,9 +16,9 @@ struct km_slab_map {
 	} mark_kind;
 	u64 mark;
 	u64 direct_map, direct_map_end; /* virtual, of the direct map */
-	u64 pages;	/* vmemmap: struct page of frame 0 */
-	u64 page_size;	/* of struct page, bytes */
-	u64 frame_size; /* of the memory that it stands for */
+	u64 pages;			/* vmemmap: struct page of frame 0 */
+	u64 page_size;			/* of struct page, bytes */
+	u64 frame_size;			/* of the memory that it stands for */
 };
 
 /* False, and mark_kind KM_SLAB_MARK_NONE, where a table or type that it takes is not there. */

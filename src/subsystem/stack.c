@@ -65,7 +65,7 @@ bool km_stack_user_regs(struct km_kernel *k, const struct km_stack_range *range,
 
 		if (at < range->start || km_read(k, at, bytes, arch->pt_regs_size) != KM_OK)
 			continue;
-		if (km_stack_is_pt_regs(k, range, at, bytes, ret, &user) && user)
+		if (km_stack_is_pt_regs(k, at, bytes, ret, &user) && user)
 			return true;
 	}
 	return false;
@@ -180,8 +180,8 @@ struct km_error *km_stacks_open(struct km_kernel *k, const struct km_tasks *task
 
 	if (!stacks)
 		return km_error_nomem();
-	*stacks = (struct km_stacks){.k = k, .tasks = tasks, .n_cpus = tasks->n_cpus,
-				     .thread_size = km_thread_size(k)};
+	*stacks = (struct km_stacks){
+		.k = k, .tasks = tasks, .n_cpus = tasks->n_cpus, .thread_size = km_thread_size(k)};
 	stacks->cpus = calloc(stacks->n_cpus + 1, sizeof(*stacks->cpus));
 	if (!stacks->cpus)
 		return km_error_nomem();
@@ -246,6 +246,7 @@ void km_stack_of(struct km_stacks *stacks, const struct km_task *task, struct km
 		return;
 	}
 	ret->status = own->switched_regs(stacks->k, task, &ret->regs, &ret->start_slot);
+	ret->lowest = task->sp.value;
 	if (ret->status == KM_OK)
 		ret->source = KM_STACK_SWITCHED;
 	else

@@ -53,10 +53,10 @@ const char *km_note_evidence_text(enum km_note_evidence evidence);
 /* One CPU as notes are matched to it. Plain data, so that matching can be tried without a dump. */
 struct km_note_cpu {
 	bool online;
-	u64 base;		   /* of its per-CPU data; 0: not known */
+	u64 base;		    /* of its per-CPU data; 0: not known */
 	struct km_stack_set stacks; /* its own and its running task's */
-	struct km_regs user;	   /* at the top of that task's stack; valid == 0: not known */
-	struct km_regs own;	   /* in the kernel's crash_notes; valid == 0: not written */
+	struct km_regs user;	    /* at the top of that task's stack; valid == 0: not known */
+	struct km_regs own;	    /* in the kernel's crash_notes; valid == 0: not written */
 };
 
 /* One note as it is matched. */
@@ -120,10 +120,11 @@ KM_DEFINE_CLEANUP(struct km_stacks *, km_stacks_free)
 
 /* One task's stacks and the place to begin. */
 struct km_stack {
-	u64 task; /* its struct task_struct */
+	u64 task;		    /* its struct task_struct */
 	struct km_stack_set stacks; /* the task's own first */
 	struct km_regs regs;	    /* begin here; valid == 0: not known, STATUS says why */
 	u64 start_slot; /* where the first frame's pc was read as a return address; 0: it was not */
+	u64 lowest;	/* of a sleeping task: where the switch left its stack pointer; 0 else */
 	enum km_stack_source source;
 	enum km_note_evidence evidence;
 	/* The CPU's note, where unwinding begins deeper than the note was taken: in the function that
@@ -141,9 +142,9 @@ void km_stack_begin(const struct km_stacks *stacks, const struct km_stack *stack
 
 /*
  * Does a whole struct pt_regs lie at ADDRESS? Told from segment registers, flags and where the
- * pointers point. *RET_USER: of user mode. STACK is what ADDRESS lies in.
+ * pointers point. *RET_USER: of user mode.
  */
-bool km_stack_is_pt_regs(struct km_kernel *k, const struct km_stack_range *stack, u64 address,
-			 const u8 *bytes, struct km_regs *ret, bool *ret_user);
+bool km_stack_is_pt_regs(struct km_kernel *k, u64 address, const u8 *bytes, struct km_regs *ret,
+			 bool *ret_user);
 
 #endif

@@ -95,9 +95,11 @@ void km_notes_match(const struct km_arch *arch, unsigned base_register,
 				taken = ret[c].note == (s32)n;
 			for (c = 0; c < n_cpus && !taken; c++) {
 				if (ret[c].note >= 0 ||
-				    (int)evidence_for(arch, base_register, &notes[n], &cpus[c]) != level)
+				    (int)evidence_for(arch, base_register, &notes[n], &cpus[c]) !=
+					    level)
 					continue;
-				ret[c] = (struct km_note_match){(s32)n, (enum km_note_evidence)level};
+				ret[c] = (struct km_note_match){(s32)n,
+								(enum km_note_evidence)level};
 				taken = true;
 			}
 		}

@@ -99,18 +99,21 @@ void km_stack_learn_numbering(struct km_kernel *k, const struct km_tasks *tasks)
 	}
 	best = km_numbering_choose(scores, count);
 	if (best < 0) {
-		km_kernel_add_finding(k, true, "ORC numbering",
-				      "not learned: none of the %zu that are known ends the sleeping "
-				      "tasks' stacks; frames are found by frame pointers or guessed",
-				      count);
+		km_kernel_add_finding(
+			k, true, "ORC numbering",
+			"not learned: none of the %zu that are known ends the sleeping "
+			"tasks' stacks; frames are found by frame pointers or guessed",
+			count);
 		return;
 	}
 	for (size_t i = 0; i < count; i++)
 		if ((int)i != best && scores[i].ended > next)
 			next = scores[i].ended;
 	km_kernel_set_numbering(k, scores[best].numbering);
-	km_kernel_add_finding(k, false, "ORC numbering",
-			      "learned: %u of %u sleeping tasks' stacks end properly with that of %s, "
-			      "next best %u", scores[best].ended, scores[best].tried,
-			      km_orc_numbering_name(scores[best].numbering), next);
+	km_kernel_add_finding(
+		k, false, "ORC numbering",
+		"learned: %u of %u sleeping tasks' stacks end properly with that of %s, "
+		"next best %u",
+		scores[best].ended, scores[best].tried,
+		km_orc_numbering_name(scores[best].numbering), next);
 }

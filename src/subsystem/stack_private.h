@@ -7,7 +7,7 @@
 
 /* What an architecture knows of the kernel's stacks. */
 struct km_stack_arch {
-	u16 machine; /* ELF e_machine */
+	u16 machine;		/* ELF e_machine */
 	unsigned base_register; /* holds the per-CPU base while in the kernel; KM_REGS_MAX: none */
 	/* Adds CPU's IRQ, exception and entry stacks. */
 	void (*cpu_stacks)(struct km_kernel *k, unsigned cpu, u64 thread_size,
@@ -18,8 +18,8 @@ struct km_stack_arch {
 	/* The per-CPU base that is parked while user mode runs, in a QEMU note; 0: none. */
 	u64 (*parked_base)(const struct km_note *note);
 	/* As km_stack_is_pt_regs(). */
-	bool (*is_pt_regs)(struct km_kernel *k, const struct km_stack_range *stack, u64 address,
-			   const u8 *bytes, struct km_regs *ret, bool *ret_user);
+	bool (*is_pt_regs)(struct km_kernel *k, u64 address, const u8 *bytes, struct km_regs *ret,
+			   bool *ret_user);
 	/* The functions that stop a CPU when the kernel dies, in which a stack is to begin. */
 	const char *const *stoppers;
 };

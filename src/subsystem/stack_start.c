@@ -14,7 +14,9 @@
 enum { CHAIN_MAX = 96, CANDIDATES_MAX = 64 };
 
 struct chain {
-	struct { u64 pc, sp; } frames[CHAIN_MAX];
+	struct {
+		u64 pc, sp;
+	} frames[CHAIN_MAX];
 	size_t count;
 	bool at_end;
 };
@@ -45,8 +47,7 @@ static struct km_regs regs_at(const struct km_arch *arch, u64 pc, u64 sp)
 	return regs;
 }
 
-static bool same_place(const struct km_arch *arch, const struct km_regs *a,
-		       const struct km_regs *b)
+static bool same_place(const struct km_arch *arch, const struct km_regs *a, const struct km_regs *b)
 {
 	return a->value[arch->pc] == b->value[arch->pc] && a->value[arch->sp] == b->value[arch->sp];
 }
@@ -154,8 +155,9 @@ void km_stack_scan(struct km_stacks *stacks, struct km_stack *stack)
 {
 	/* How a CPU comes to stand still for good, innermost first. */
 	static const char *const functions[] = {
-		"machine_kexec", "crash_nmi_callback", "__crash_kexec", "panic", "vpanic",
-		"stop_this_cpu", "oops_end", "die", "default_idle", "do_idle", "schedule",
+		"machine_kexec", "crash_nmi_callback", "__crash_kexec", "panic",	"vpanic",
+		"stop_this_cpu", "oops_end",	       "die",		"default_idle", "do_idle",
+		"schedule",
 	};
 	struct scan scan = {.stacks = stacks, .stack = stack};
 
@@ -181,10 +183,10 @@ void km_stack_scan(struct km_stacks *stacks, struct km_stack *stack)
 	}
 }
 
-bool km_stack_is_pt_regs(struct km_kernel *k, const struct km_stack_range *stack, u64 address,
-			 const u8 *bytes, struct km_regs *ret, bool *ret_user)
+bool km_stack_is_pt_regs(struct km_kernel *k, u64 address, const u8 *bytes, struct km_regs *ret,
+			 bool *ret_user)
 {
 	const struct km_stack_arch *own = km_stack_arch_of(k);
 
-	return own && own->is_pt_regs(k, stack, address, bytes, ret, ret_user);
+	return own && own->is_pt_regs(k, address, bytes, ret, ret_user);
 }

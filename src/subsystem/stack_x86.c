@@ -94,15 +94,18 @@ static void add_exception_stacks(struct km_kernel *k, u64 area, struct km_stack_
 		return;
 	for (size_t i = 0; i < KM_ARRAY_SIZE(exception_stacks); i++) {
 		struct km_type_member member;
-		u64 size, start;
+		u64 size, start, word;
 
 		if (!km_type_find_member(type, exception_stacks[i].member, &member) ||
 		    !km_type_size(member.type, &size))
 			continue;
-		/* VC's are empty where the kernel knows no encrypted guests. */
+		/* Empty where the kernel knows no encrypted guests. */
 		if (size < 1024)
 			continue;
 		start = area + member.bit_offset / 8;
+		/* VC's are mapped in encrypted guests only. */
+		if (km_read_u64(k, start + size - 8, &word) != KM_OK)
+			continue;
 		km_stack_set_add(ret, start, start + size, exception_stacks[i].name);
 	}
 }
@@ -128,7 +131,7 @@ static enum km_status x86_switched_regs(struct km_kernel *k, const struct km_tas
 					struct km_regs *ret, u64 *ret_slot)
 {
 	static const u8 registers[] = {
-		[FRAME_BX] = KM_X86_RBX,   [FRAME_BP] = KM_X86_RBP,   [FRAME_R12] = KM_X86_R12,
+		[FRAME_BX] = KM_X86_RBX,  [FRAME_BP] = KM_X86_RBP,  [FRAME_R12] = KM_X86_R12,
 		[FRAME_R13] = KM_X86_R13, [FRAME_R14] = KM_X86_R14, [FRAME_R15] = KM_X86_R15,
 		[FRAME_RET] = KM_X86_RIP,
 	};
@@ -169,11 +172,17 @@ static u64 x86_parked_base(const struct km_note *note)
 }
 
 /* Plausible: segments and flags as entry code and the CPU leave them, pointers that point. */
-static bool x86_is_pt_regs(struct km_kernel *k, const struct km_stack_range *stack, u64 address,
-			   const u8 *bytes, struct km_regs *ret, bool *ret_user)
+static bool x86_is_pt_regs(struct km_kernel *k, u64 address, const u8 *bytes, struct km_regs *ret,
+			   bool *ret_user)
 {
-	enum { KERNEL_CS = 0x10, KERNEL_SS = 0x18, USER32_CS = 0x23, USER_CS = 0x33, USER_SS = 0x2b,
-	       FLAG_ALWAYS = 1 << 1 };
+	enum {
+		KERNEL_CS = 0x10,
+		KERNEL_SS = 0x18,
+		USER32_CS = 0x23,
+		USER_CS = 0x33,
+		USER_SS = 0x2b,
+		FLAG_ALWAYS = 1 << 1
+	};
 	const struct km_arch *arch = km_kernel_arch(k);
 	u64 kernel = arch->kernel_start(km_kernel_space(k)), rip, rsp, cs, ss;
 
@@ -192,8 +201,11 @@ static bool x86_is_pt_regs(struct km_kernel *k, const struct km_stack_range *sta
 	*ret_user = false;
 	if (cs != KERNEL_CS || !km_is_text(k, rip) || rsp < kernel)
 		return false;
-	return ss == KERNEL_SS || ss == 0 || rsp == address + arch->pt_regs_size ||
-	       (rsp >= stack->start && rsp <= stack->end && rsp > address);
+	if (ss == KERNEL_SS)
+		return true;
+	/* A stale frame's last word is overwritten first; its stack pointer still points past it, and
+	 * past the 8 bytes that the CPU leaves free to align what it pushes. */
+	return rsp - address - arch->pt_regs_size <= 8;
 }
 
 /* arch/x86/kernel/machine_kexec_64.c; arch/x86/kernel/reboot.c, whose handler saves what NMI found
