@@ -11,8 +11,8 @@ import re
 import tomllib
 
 KINDS = {
-    # Part of the peer's line is put in another form before the lines are compared.
-    "rewrite": {"peer", "as"},
+    # Part of a line, the peer's or ours, is put in another form before the lines are compared.
+    "rewrite": {"peer", "ours", "as"},
     # A line that differs, or that only one side has; named groups must agree on both sides.
     "line": {"peer", "ours"},
     # A function that only one side shows above the first frame in common.
@@ -53,9 +53,12 @@ class Differences:
                 entry.asked += 1
                 yield entry
 
-    def rewrite(self, where, lines):
+    def rewrite(self, where, side, lines):
         for entry in self.of("rewrite", where):
-            changed = [entry.peer.sub(entry.substitute, line) for line in lines]
+            pattern = getattr(entry, side)
+            if not pattern:
+                continue
+            changed = [pattern.sub(entry.substitute, line) for line in lines]
             entry.seen += sum(a != b for a, b in zip(lines, changed))
             lines = changed
         return lines
@@ -151,7 +154,8 @@ def keep(lines, counter):
 
 def compare(where, peer, ours, differences):
     """Lines that differ and are not listed, in diff's form; none when all is well."""
-    peer = differences.rewrite(where, peer)
+    peer = differences.rewrite(where, "peer", peer)
+    ours = differences.rewrite(where, "ours", ours)
     problems = []
     for left, right in opcodes(peer, ours):
         if len(left) != len(right):
