@@ -50,10 +50,18 @@ class Differences:
     def of(self, kind, where):
         for entry in self.entries:
             if entry.kind == kind and entry.where.fullmatch(where):
-                entry.asked += 1
                 yield entry
 
+<<<<<<< ours
     def rewrite(self, where, side, lines):
+=======
+    def visit(self, where):
+        """WHERE is compared: its entries may be expected to be needed."""
+        for entry in self.entries:
+            entry.asked += bool(entry.where.fullmatch(where))
+
+    def rewrite(self, where, lines):
+>>>>>>> theirs
         for entry in self.of("rewrite", where):
             pattern = getattr(entry, side)
             if not pattern:
@@ -154,8 +162,13 @@ def keep(lines, counter):
 
 def compare(where, peer, ours, differences):
     """Lines that differ and are not listed, in diff's form; none when all is well."""
+<<<<<<< ours
     peer = differences.rewrite(where, "peer", peer)
     ours = differences.rewrite(where, "ours", ours)
+=======
+    differences.visit(where)
+    peer = differences.rewrite(where, peer)
+>>>>>>> theirs
     problems = []
     for left, right in opcodes(peer, ours):
         if len(left) != len(right):

@@ -95,6 +95,7 @@ def compare(peer, ours, differences, where):
     Where a tool begins inside the crash path is its own choice, so leading frames
     may be missing on one side, but only such as the table of differences names.
     """
+    differences.visit(where)
     skip_peer = skip_ours = 0
     for distance in range(len(peer.frames) + len(ours.frames)):
         for skip_peer in range(distance + 1):
