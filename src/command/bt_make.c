@@ -10,6 +10,7 @@ enum {
 	FRAMES_MAX = 1000,	   /* the deepest real stacks have under 200 */
 	FRAME_WORDS_MAX = 1 << 17, /* the words of 1 MiB */
 	EXCEPTIONS_MAX = 256,
+	WAITING_MAX = 256, /* bytes of stack that panic() needs to wait */
 };
 
 typedef KM_VEC(struct bt_frame) frame_vec;
@@ -295,6 +296,29 @@ static struct km_error *add_words(struct walk *w)
 	return NULL;
 }
 
+/* A CPU that has panicked and has nowhere to go spins in panic(), and what it called there to wait is
+ * of no interest: the numbered frames begin with panic(). */
+static void skip_waiting(struct walk *w)
+{
+	s32 level = 0;
+	size_t i = 0;
+
+	while (i < w->frames->count && strcmp(w->frames->data[i].function, "vpanic") &&
+	       strcmp(w->frames->data[i].function, "panic"))
+		i++;
+	if (w->stack->source != KM_STACK_NOTE || w->stack->deepened || i == w->frames->count ||
+	    w->frames->data[i].sp > w->frames->data[0].sp + WAITING_MAX)
+		return;
+	for (size_t j = 0; j < i; j++) {
+		w->frames->data[j].level = -1;
+		free(w->frames->data[j].registers);
+		w->frames->data[j].registers = NULL;
+	}
+	for (; i < w->frames->count; i++)
+		if (w->frames->data[i].level >= 0)
+			w->frames->data[i].level = level++;
+}
+
 static struct km_error *make_frames(struct bt_maker *maker, const struct km_stack *stack,
 				    frame_vec *frames, const char **ret_problem)
 {
@@ -325,6 +349,7 @@ static struct km_error *make_frames(struct bt_maker *maker, const struct km_stac
 		*ret_problem = km_status_text(w.u.why);
 	else if (frames->count >= FRAMES_MAX)
 		*ret_problem = "the stack has no end";
+	skip_waiting(&w);
 	return add_words(&w);
 }
 
@@ -374,12 +399,17 @@ static struct km_error *texts_from(struct bt_maker *maker, const struct km_stack
 {
 	u64 at, pt_regs_size = km_kernel_arch(maker->k)->pt_regs_size;
 	const struct km_stack_range *range;
+	size_t first = 0;
 
-	if (!frames->count)
+	/* What waits within panic() is passed over. */
+	while (first < frames->count && frames->data[first].level < 0 &&
+	       !frames->data[first].registers)
+		first++;
+	if (first == frames->count)
 		return NULL;
 	/* Of a task that sleeps, the registers that the switch pushed are searched, too. */
-	at = stack->lowest ? stack->lowest : frames->data[0].address;
-	move_frame(ret, &frames->data[0]);
+	at = stack->lowest ? stack->lowest : frames->data[first].address;
+	move_frame(ret, &frames->data[first]);
 	/* The start's own registers are not shown by -t. */
 	if (ret->count && ret->data[0].registers && !ret->data[0].registers->address) {
 		free(ret->data[0].registers);
