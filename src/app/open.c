@@ -266,7 +266,7 @@ static struct km_error *run_all(struct km_session *session, struct open_options 
 	bool prompt = !o->lines.count && isatty(0) && !o->json;
 
 	if (!o->silent && (prompt || o->banner))
-		run_line(session, "sys");
+		run_line(session, "sys -b");
 	if (!o->lines.count)
 		run_stream(session, stdin, prompt);
 	km_vec_for_each(&o->lines, line) {

@@ -83,6 +83,7 @@ void km_panic_find(struct km_kernel *k, const struct km_tasks *tasks, const stru
 		ret->cpu = cpu_from(k, symbols[i]);
 		ret->evidence = ret->cpu >= 0 ? symbols[i] : NULL;
 	}
+	ret->by_kexec = ret->evidence == symbols[0];
 	if (tasks && ret->cpu >= 0)
 		ret->task = km_tasks_on_cpu(tasks, (unsigned)ret->cpu);
 	ret->sysrq = strcasestr(ret->message, "sysrq") != NULL;

@@ -31,12 +31,16 @@ struct km_panic {
 	char message[512];	 /* the log's line that says so, "" where none does */
 	const struct km_task *task; /* in TASKS; NULL: not known */
 	int cpu;		 /* -1: not known */
+	bool by_kexec;		 /* it entered the crash kernel */
 	bool sysrq;		 /* somebody asked for it through sysrq */
 	const char *evidence;	 /* what names the CPU: "crashing_cpu", "panic_cpu", …; static */
 };
 /* LOG may be NULL. */
 void km_panic_find(struct km_kernel *k, const struct km_tasks *tasks, const struct km_printk *log,
 		   struct km_panic *ret);
+
+/* The configuration as text, appended to OUT. An error where the kernel does not carry it. */
+struct km_error *km_kernel_config(struct km_kernel *k, struct km_str *out) km_must_check;
 
 /* The letters of the taint bits in TAINT, from the kernel's own taint_flags[]. */
 void km_taint_letters(struct km_kernel *k, u64 taint, bool module_only, char *buf, size_t size);
