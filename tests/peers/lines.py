@@ -52,16 +52,12 @@ class Differences:
             if entry.kind == kind and entry.where.fullmatch(where):
                 yield entry
 
-<<<<<<< ours
-    def rewrite(self, where, side, lines):
-=======
     def visit(self, where):
         """WHERE is compared: its entries may be expected to be needed."""
         for entry in self.entries:
             entry.asked += bool(entry.where.fullmatch(where))
 
-    def rewrite(self, where, lines):
->>>>>>> theirs
+    def rewrite(self, where, side, lines):
         for entry in self.of("rewrite", where):
             pattern = getattr(entry, side)
             if not pattern:
@@ -162,13 +158,9 @@ def keep(lines, counter):
 
 def compare(where, peer, ours, differences):
     """Lines that differ and are not listed, in diff's form; none when all is well."""
-<<<<<<< ours
+    differences.visit(where)
     peer = differences.rewrite(where, "peer", peer)
     ours = differences.rewrite(where, "ours", ours)
-=======
-    differences.visit(where)
-    peer = differences.rewrite(where, peer)
->>>>>>> theirs
     problems = []
     for left, right in opcodes(peer, ours):
         if len(left) != len(right):
