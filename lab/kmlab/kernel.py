@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""From what a user calls a kernel to its unpacked packages."""
+
+import os
+import re
+
+from . import archive, elf
+from .errors import LabError
+from .run import run
+
+FLAVOUR = "cloud-amd64"
+# Where a kernel that this machine's own suite lacks is looked for, in order.
+LATER_SUITES = ("trixie", "trixie-backports", "forky", "sid")
+IMAGE = re.compile(r"^linux-image-(?P<release>\d[^/]*)$")
+
+
+class Kernel:
+    """One kernel: unpacked image tree and, where found, its headers' trees."""
+
+    def __init__(self, release, version, image, headers, origin):
+        self.release = release
+        self.version = version
+        self.image = image
+        self.headers = headers
+        self.origin = origin
+        self.vmlinuz = os.path.join(image, "boot", f"vmlinuz-{release}")
+        self.modules = None
+        for parent in ("usr/lib/modules", "lib/modules"):
+            path = os.path.join(image, parent, release)
+            if os.path.isdir(os.path.join(path, "kernel")):
+                self.modules = path
+        if not os.path.exists(self.vmlinuz) or not self.modules:
+            raise LabError(f"{image}: no kernel {release} in there")
+        self._paths = None
+
+    def describe(self):
+        return {"release": self.release, "version": self.version,
+                "origin": self.origin, "vmlinuz": self.vmlinuz,
+                "modules": self.modules, "headers": self.headers}
+
+    def module_path(self, name):
+        """Path of a module by its name, or None (built in, or not there)."""
+        if self._paths is None:
+            self._paths = {}
+            for folder, _, names in os.walk(self.modules):
+                for file in names:
+                    match = re.match(r"(.+)\.ko(\.xz|\.zst)?$", file)
+                    if match:
+                        self._paths[match[1].replace("-", "_")] = \
+                            os.path.join(folder, file)
+        return self._paths.get(name.replace("-", "_"))
+
+    def modules_in_order(self, names):
+        """[(name, bytes)]: the modules and what they need, dependencies first.
+
+        The package has no modules.dep (depmod makes it at installation), so
+        the order comes from each module's own "depends".
+        """
+        done, result = set(), []
+
+        def add(name):
+            if name in done:
+                return
+            done.add(name)
+            path = self.module_path(name)
+            if path is None:
+                return
+            data = elf.read_module(path)
+            for other in elf.modinfo(data).get("depends", "").split(","):
+                if other:
+                    add(other.replace("-", "_"))
+            result.append((name, data))
+
+        for name in names:
+            add(name.replace("-", "_"))
+        return result
+
+
+def headers_of(suite, release):
+    """[(package, version)] that building a module for release needs, or []."""
+    package = f"linux-headers-{release}"
+    fields = suite.show(package)
+    if not fields:
+        return []
+    wanted = [(package, fields["Version"])]
+    for item in fields.get("Depends", "").split(","):
+        name = re.split(r"[ :(|]", item.strip())[0]
+        if re.match(r"linux-(headers|kbuild)-", name):
+            other = suite.show(name)
+            if not other:
+                return []
+            wanted.append((name, other["Version"]))
+    return wanted
+
+
+def candidates(suite, spec):
+    """Image packages of the suite that the spec means."""
+    if spec.startswith("linux-image-"):
+        return [spec] if suite.show(spec) else []
+    names = []
+    for name in suite.names(f"linux-image-{spec}"):
+        match = IMAGE.match(name)
+        if not match or name.endswith(("-dbg", "-unsigned")):
+            continue
+        release = match["release"]
+        if release == spec:
+            return [name]
+        rest = release[len(spec):]
+        # A meta package ("linux-image-6.12-cloud-amd64") holds no kernel.
+        if release.endswith("-" + FLAVOUR) and re.match(r"[.+]\d", rest):
+            names.append(name)
+    return names
+
+
+def search(cache, spec, suite_name=None):
+    """(suite, package, version, headers) of the newest kernel that fits."""
+    if suite_name:
+        names = [suite_name]
+    else:
+        native = archive.native_suite()
+        names = [native] + [name for name in LATER_SUITES if name != native]
+    for name in names:
+        suite = archive.Suite(cache, name)
+        found = []
+        for package in candidates(suite, spec):
+            fields = suite.show(package)
+            if fields:
+                found.append((fields["Version"], package))
+        found.sort(key=lambda pair: archive.version_key(pair[0]), reverse=True)
+        for version, package in found:
+            headers = headers_of(suite, package[len("linux-image-"):])
+            if headers:
+                return suite, package, version, headers
+        if found:
+            return suite, found[0][1], found[0][0], []
+    raise LabError(f"no kernel '{spec}' in {', '.join(names)}"
+                   " (see 'lab list', or name another suite with --suite)")
+
+
+def from_deb(cache, path, suite_name=None):
+    """A kernel from a .deb file; headers beside it or from the archive."""
+    package = run(["dpkg-deb", "-f", path, "Package"]).strip()
+    version = run(["dpkg-deb", "-f", path, "Version"]).strip()
+    match = IMAGE.match(package)
+    if not match:
+        raise LabError(f"{path}: {package} is not a kernel image package")
+    release = match["release"].removesuffix("-unsigned")
+    beside = os.path.dirname(os.path.abspath(path))
+    debs = []
+    for name in sorted(os.listdir(beside)):
+        if re.match(r"linux-(headers|kbuild)-.*\.deb$", name) and \
+                name.split("_")[0].split("-")[2] in release:
+            debs.append(os.path.join(beside, name))
+    if not debs:
+        names = [suite_name] if suite_name else \
+            [archive.native_suite(), *LATER_SUITES]
+        for name in names:
+            suite = archive.Suite(cache, name)
+            debs = [suite.download(*item) for item in headers_of(suite, release)]
+            if debs:
+                break
+    return Kernel(release, version, archive.unpack(cache, path),
+                  [archive.unpack(cache, deb) for deb in debs],
+                  os.path.abspath(path))
+
+
+def fetch(cache, spec, suite_name=None):
+    """The kernel that spec names, downloaded and unpacked."""
+    if spec.endswith(".deb"):
+        if not os.path.exists(spec):
+            raise LabError(f"{spec}: no such file")
+        return from_deb(cache, spec, suite_name)
+    suite, package, version, headers = search(cache, spec, suite_name)
+    image = archive.unpack(cache, suite.download(package, version))
+    trees = [archive.unpack(cache, suite.download(*item)) for item in headers]
+    return Kernel(package[len("linux-image-"):], version, image, trees,
+                  f"{suite.name}: {package} {version}")
