@@ -95,7 +95,7 @@ def add_dump_options(parser):
                         help="add to the kernel's command line")
     parser.add_argument("--deadline", type=int, default=300, metavar="S",
                         help="end the guest after S seconds (default %(default)s)")
-    parser.add_argument("--tools-suite", default="trixie", metavar="SUITE",
+    parser.add_argument("--tools-suite", default="forky", metavar="SUITE",
                         help="where the guest's kexec and makedumpfile come"
                              " from (default %(default)s)")
 

@@ -11,8 +11,12 @@ from .run import progress, run
 
 CRASHKERNEL_MIB = 192
 DISK_MIB = 1024
-SOURCES = tuple(os.path.join(guest.HERE, name)
-                for name in ("guest", "module", "kmlab"))
+# What of the lab's own files has a say in what a dump holds.
+SOURCES = tuple(os.path.join(guest.HERE, name) for name in
+                ["guest", "module"] +
+                [f"kmlab/{part}.py" for part in
+                 ("btf", "cpio", "dump", "elf", "guest", "machine", "module",
+                  "tools", "truth")])
 
 
 def options_key(kernel, scenario, options, tool_set):

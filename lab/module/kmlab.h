@@ -7,10 +7,7 @@
 /* Own frame and own name, whatever the optimizer thinks of the function. */
 #define KMLAB_FRAME noinline __attribute__((noclone, noipa))
 
-/*
- * kallsyms_lookup_name() has not been exported since 5.7; the init script reads
- * its address from /proc/kallsyms and hands it over as a parameter.
- */
+/* Address of any symbol of the kernel, exported or not; 0 if there is none. */
 unsigned long kmlab_lookup(const char *name);
 
 /* A text under construction; what does not fit is dropped and remembered. */

@@ -16,18 +16,29 @@
 
 #include "kmlab.h"
 
-static unsigned long lookup;
-module_param(lookup, ulong, 0400);
-MODULE_PARM_DESC(lookup, "address of kallsyms_lookup_name");
-
+static unsigned long (*lookup)(const char *name);
 static struct proc_dir_entry *folder;
 static atomic_t dying = ATOMIC_INIT(0);
 
 unsigned long kmlab_lookup(const char *name)
 {
-	unsigned long (*find)(const char *name) = (void *)lookup;
+	return lookup ? lookup(name) : 0;
+}
 
-	return find ? find(name) : 0;
+/*
+ * kallsyms_lookup_name() has not been exported since 5.7, but a probe may be
+ * set on it and then says where it is.
+ */
+static int find_lookup(void)
+{
+	struct kprobe probe = { .symbol_name = "kallsyms_lookup_name" };
+	int error = register_kprobe(&probe);
+
+	if (error)
+		return error;
+	lookup = (void *)probe.addr;
+	unregister_kprobe(&probe);
+	return 0;
 }
 
 /*
@@ -87,8 +98,11 @@ static const struct proc_ops trigger_ops = {
 
 static int __init kmlab_init(void)
 {
-	int error = kmlab_truth_init();
+	int error = find_lookup();
 
+	if (error)
+		return error;
+	error = kmlab_truth_init();
 	if (error)
 		goto fail;
 	error = register_kprobe(&crash_probe);
