@@ -63,11 +63,20 @@ class Btf:
                     yield deeper, offset + more, type_
 
     def member(self, struct_name, member):
-        """(offset in bytes, type number) of a member, or None."""
+        """(offset in bytes, type number) of a member, or None.
+
+        Members of unnamed inner structs count as the outer one's.
+        """
         for number in self.structs.get(struct_name, []):
             for name, offset, type_ in self._members(number):
                 if name == member:
                     return offset, type_
+        return None
+
+    def size(self, struct_name):
+        """Bytes of a struct, or None."""
+        for number in self.structs.get(struct_name, []):
+            return struct.unpack_from("<I", self.data, self.types[number][0] + 8)[0]
         return None
 
     def kind(self, number):

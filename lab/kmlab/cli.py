@@ -33,7 +33,7 @@ def run_path(cache, options):
 
 def run_fetch(cache, options):
     found = kernel.fetch(cache, options.kernel, options.suite)
-    print(found.image)
+    print("\n".join(found.images))
 
 
 def run_list(cache, options):

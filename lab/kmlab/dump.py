@@ -23,7 +23,8 @@ def options_key(kernel, scenario, options, tool_set):
     """Everything that determines a dump, but whether the ELF is kept."""
     return {
         "kernel": [kernel.release, kernel.version],
-        "scenario": scenario,
+        "scenario": {name: scenario[name] for name in
+                     ("name", "trigger", "command_line", "sysctls", "patience")},
         "memory": options.memory,
         "cpus": options.cpus,
         "cpu": options.cpu,
@@ -72,12 +73,13 @@ def collect(folder, options, elf_disk):
     disk = os.path.join(folder, "disk.img")
     result_path = os.path.join(folder, "result")
     console = machine.console_tail(os.path.join(folder, "console.log"))
-    read_disk_file(disk, "/result", result_path)
+    try:
+        read_disk_file(disk, "/result", result_path)
+    except LabError as error:
+        raise LabError("no capture kernel saved anything; the console ends in\n"
+                       + console) from error
     with open(result_path, encoding="ascii") as file:
         result = dict(line.split() for line in file if len(line.split()) == 2)
-    if not result:
-        raise LabError("the capture kernel saved nothing; the console ends in\n"
-                       + console)
     read_disk_file(disk, "/makedumpfile.log",
                    os.path.join(folder, "makedumpfile.log"))
     if result.get("makedumpfile") != "0":
@@ -96,7 +98,7 @@ def collect(folder, options, elf_disk):
 
 def make(cache, kernel, scenario, options, tool_set, key, folder):
     path = lambda name: os.path.join(folder, name)
-    built = module.build(cache, kernel)
+    built = module.build(cache, kernel, tool_set)
     if built is None and scenario["trigger"] != "sysrq":
         raise LabError(f"no headers for {kernel.release}, so no scenario module:"
                        " only the sysrq scenario is possible")

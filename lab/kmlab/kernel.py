@@ -14,23 +14,30 @@ LATER_SUITES = ("trixie", "trixie-backports", "forky", "sid")
 IMAGE = re.compile(r"^linux-image-(?P<release>\d[^/]*)$")
 
 
-class Kernel:
-    """One kernel: unpacked image tree and, where found, its headers' trees."""
+def first(paths):
+    for path in paths:
+        if os.path.exists(path):
+            return path
+    return None
 
-    def __init__(self, release, version, image, headers, origin):
+
+class Kernel:
+    """One kernel: the unpacked trees of its image and, where found, headers."""
+
+    def __init__(self, release, version, images, headers, origin):
         self.release = release
         self.version = version
-        self.image = image
+        self.images = images
         self.headers = headers
         self.origin = origin
-        self.vmlinuz = os.path.join(image, "boot", f"vmlinuz-{release}")
-        self.modules = None
-        for parent in ("usr/lib/modules", "lib/modules"):
-            path = os.path.join(image, parent, release)
-            if os.path.isdir(os.path.join(path, "kernel")):
-                self.modules = path
-        if not os.path.exists(self.vmlinuz) or not self.modules:
-            raise LabError(f"{image}: no kernel {release} in there")
+        folders = [os.path.join(image, parent, release) for image in images
+                   for parent in ("usr/lib/modules", "lib/modules")]
+        self.vmlinuz = first(
+            [os.path.join(image, "boot", f"vmlinuz-{release}") for image in images]
+            + [os.path.join(folder, "vmlinuz") for folder in folders])
+        self.modules = first(os.path.join(folder, "kernel") for folder in folders)
+        if not self.vmlinuz or not self.modules:
+            raise LabError(f"no kernel {release} in {', '.join(images)}")
         self._paths = None
 
     def describe(self):
@@ -76,21 +83,36 @@ class Kernel:
         return result
 
 
-def headers_of(suite, release):
-    """[(package, version)] that building a module for release needs, or []."""
-    package = f"linux-headers-{release}"
+def depends(suite, package, pattern):
+    """[(package, version)]: it and its dependencies whose names fit.
+
+    Empty when the suite lacks one of them.
+    """
     fields = suite.show(package)
     if not fields:
         return []
     wanted = [(package, fields["Version"])]
     for item in fields.get("Depends", "").split(","):
         name = re.split(r"[ :(|]", item.strip())[0]
-        if re.match(r"linux-(headers|kbuild)-", name):
+        if re.match(pattern, name):
             other = suite.show(name)
             if not other:
                 return []
             wanted.append((name, other["Version"]))
     return wanted
+
+
+def headers_of(suite, release):
+    """[(package, version)] that building a module for release needs, or []."""
+    return depends(suite, f"linux-headers-{release}", r"linux-(headers|kbuild)-")
+
+
+def image_of(suite, package):
+    """[(package, version)] that hold the kernel and its modules, or [].
+
+    In newer packages the image package is an empty one that depends on the others.
+    """
+    return depends(suite, package, r"linux-(base|binary|modules)-\d")
 
 
 def candidates(suite, spec):
@@ -137,30 +159,35 @@ def search(cache, spec, suite_name=None):
                    " (see 'lab list', or name another suite with --suite)")
 
 
+def debs_beside(path, pattern, release):
+    """Packages of the same kernel in the same folder as the .deb."""
+    folder = os.path.dirname(os.path.abspath(path))
+    found = []
+    for name in sorted(os.listdir(folder)):
+        match = re.match(pattern + r"([^_]+)_.*\.deb$", name)
+        if match and release.startswith(match[1].removesuffix("-common")):
+            found.append(os.path.join(folder, name))
+    return found
+
+
 def from_deb(cache, path, suite_name=None):
-    """A kernel from a .deb file; headers beside it or from the archive."""
+    """A kernel from a .deb file; the rest from beside it or the archive."""
     package = run(["dpkg-deb", "-f", path, "Package"]).strip()
     version = run(["dpkg-deb", "-f", path, "Version"]).strip()
     match = IMAGE.match(package)
     if not match:
         raise LabError(f"{path}: {package} is not a kernel image package")
     release = match["release"].removesuffix("-unsigned")
-    beside = os.path.dirname(os.path.abspath(path))
-    debs = []
-    for name in sorted(os.listdir(beside)):
-        if re.match(r"linux-(headers|kbuild)-.*\.deb$", name) and \
-                name.split("_")[0].split("-")[2] in release:
-            debs.append(os.path.join(beside, name))
-    if not debs:
-        names = [suite_name] if suite_name else \
-            [archive.native_suite(), *LATER_SUITES]
-        for name in names:
-            suite = archive.Suite(cache, name)
-            debs = [suite.download(*item) for item in headers_of(suite, release)]
-            if debs:
-                break
-    return Kernel(release, version, archive.unpack(cache, path),
-                  [archive.unpack(cache, deb) for deb in debs],
+    images = [path] + debs_beside(path, r"linux-(?:base|binary|modules)-", release)
+    headers = debs_beside(path, r"linux-(?:headers|kbuild)-", release)
+    names = [suite_name] if suite_name else \
+        [archive.native_suite(), *LATER_SUITES]
+    while names and not headers:
+        suite = archive.Suite(cache, names.pop(0))
+        headers = [suite.download(*item) for item in headers_of(suite, release)]
+    return Kernel(release, version,
+                  [archive.unpack(cache, deb) for deb in images],
+                  [archive.unpack(cache, deb) for deb in headers],
                   os.path.abspath(path))
 
 
@@ -171,7 +198,7 @@ def fetch(cache, spec, suite_name=None):
             raise LabError(f"{spec}: no such file")
         return from_deb(cache, spec, suite_name)
     suite, package, version, headers = search(cache, spec, suite_name)
-    image = archive.unpack(cache, suite.download(package, version))
-    trees = [archive.unpack(cache, suite.download(*item)) for item in headers]
-    return Kernel(package[len("linux-image-"):], version, image, trees,
+    trees = [[archive.unpack(cache, suite.download(*item)) for item in items]
+             for items in (image_of(suite, package), headers)]
+    return Kernel(package[len("linux-image-"):], version, *trees,
                   f"{suite.name}: {package} {version}")

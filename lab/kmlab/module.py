@@ -4,12 +4,14 @@
 import os
 import re
 import shutil
+import subprocess
 
 from . import elf
 from .btf import Btf
 from .cache import digest, hash_files
 from .errors import LabError
 from .run import progress, run
+from .tools import LOADER
 
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SOURCES = os.path.join(HERE, "module")
@@ -19,10 +21,30 @@ OFFSETS = (("KMLAB_CACHE_LIST", "kmem_cache", "list"),
            ("KMLAB_CACHE_NAME", "kmem_cache", "name"),
            ("KMLAB_CACHE_SIZE", "kmem_cache", "size"),
            ("KMLAB_CACHE_OBJECT_SIZE", "kmem_cache", "object_size"),
-           ("KMLAB_CACHE_NODE", "kmem_cache", "node"),
            ("KMLAB_NODE_NR_SLABS", "kmem_cache_node", "nr_slabs"),
            ("KMLAB_NODE_OBJECTS", "kmem_cache_node", "total_objects"),
            ("KMLAB_NODE_NR_PARTIAL", "kmem_cache_node", "nr_partial"))
+
+
+# Options that a kernel built by a newer compiler asks for without asking
+# whether the compiler at hand has them: (variable, option).
+COMPILER_OPTIONS = (("CONFIG_CC_HAS_MIN_FUNCTION_ALIGNMENT",
+                     "-fmin-function-alignment=16"),)
+
+
+def node_pointers(btf):
+    """(offset, stride) of the per-node pointers at a kmem_cache's end.
+
+    An array of pointers until sheaves put a barn beside each.
+    """
+    node = btf.member("kmem_cache", "node")
+    if node:
+        return node[0], 8
+    pairs = btf.member("kmem_cache", "per_node")
+    node = btf.member("kmem_cache_per_node_ptrs", "node")
+    if pairs and node:
+        return pairs[0] + node[0], btf.size("kmem_cache_per_node_ptrs")
+    return None
 
 
 def layout_header(btf):
@@ -32,6 +54,10 @@ def layout_header(btf):
         found = btf.member(struct, member)
         if found:
             lines.append(f"#define {macro} {found[0]}")
+    nodes = node_pointers(btf)
+    if nodes:
+        lines.append(f"#define KMLAB_CACHE_NODE {nodes[0]}")
+        lines.append(f"#define KMLAB_CACHE_NODE_STRIDE {nodes[1]}")
     if btf.member("module", "mem"):
         lines.append("#define KMLAB_MODULE_MEM")
     if "hrtimer_setup" in btf.functions:
@@ -53,6 +79,17 @@ def compiler(build):
     raise LabError("no C compiler (package gcc)")
 
 
+def unknown_options(cc):
+    """make's settings that keep away options which the compiler has not."""
+    settings = []
+    for variable, option in COMPILER_OPTIONS:
+        done = subprocess.run([cc, option, "-E", "-x", "c", "/dev/null"],
+                              capture_output=True, check=False)
+        if done.returncode:
+            settings.append(f"{variable}=")
+    return settings
+
+
 def make_tree(kernel, folder):
     """A build tree of the unpacked headers, where Debian's Makefile finds them.
 
@@ -72,11 +109,43 @@ def make_tree(kernel, folder):
             text = file.read()
         os.remove(path)
         with open(path, "w", encoding="utf-8") as file:
-            file.write(text.replace(" /usr/src/", f" {tree}/usr/src/"))
+            file.write(text.replace("/usr/src/", f"{tree}/usr/src/"))
     return build
 
 
-def compile_module(kernel, folder):
+def needs_newer_libc(path):
+    """Does the program need a C library newer than this machine's?"""
+    done = subprocess.run([path], stdin=subprocess.DEVNULL, capture_output=True,
+                          timeout=60, check=False)
+    return b"GLIBC_" in done.stderr and b"not found" in done.stderr
+
+
+def wrap_programs(tree, tool_set):
+    """Let the build's own programs run on the C library of the guest's tools.
+
+    linux-kbuild of a later suite is linked against that suite's C library.
+    """
+    loader = tool_set.libraries[LOADER]
+    libraries = ":".join(sorted({os.path.dirname(path)
+                                 for path in tool_set.libraries.values()}))
+    for folder, _, names in os.walk(os.path.join(tree, "usr/lib")):
+        for name in names:
+            path = os.path.join(folder, name)
+            if os.path.islink(path) or not os.access(path, os.X_OK):
+                continue
+            with open(path, "rb") as file:
+                if file.read(4) != b"\x7fELF":
+                    continue
+            if not needs_newer_libc(path):
+                continue
+            os.rename(path, path + ".elf")
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(f'#!/bin/sh\nexec {loader} --library-path {libraries}'
+                           f' --argv0 "$0" "$0.elf" "$@"\n')
+            os.chmod(path, 0o755)
+
+
+def compile_module(kernel, folder, tool_set):
     source = os.path.join(folder, "source")
     shutil.copytree(SOURCES, source)
     btf = elf.section_bytes(elf.vmlinux_of(kernel.vmlinuz), ".BTF")
@@ -86,20 +155,23 @@ def compile_module(kernel, folder):
               encoding="ascii") as file:
         file.write(layout_header(Btf(btf)))
     build = make_tree(kernel, folder)
+    wrap_programs(os.path.join(folder, "tree"), tool_set)
     cc = compiler(build)
-    run(["make", "-C", build, f"M={source}", f"CC={cc}", "modules"],
+    # Whether the module has BTF must not hang on whether pahole is installed.
+    run(["make", "-C", build, f"M={source}", f"CC={cc}", *unknown_options(cc),
+         "CONFIG_DEBUG_INFO_BTF_MODULES=", "modules"],
         what=f"building the scenario module for {kernel.release}")
     os.rename(os.path.join(source, "kmlab.ko"), os.path.join(folder, "kmlab.ko"))
 
 
-def build(cache, kernel):
+def build(cache, kernel, tool_set):
     """Path of kmlab.ko for the kernel, or None when it has no headers."""
     if not kernel.headers:
         return None
 
     def make(folder):
         progress(f"building the scenario module for {kernel.release}")
-        compile_module(kernel, folder)
+        compile_module(kernel, folder, tool_set)
         shutil.rmtree(os.path.join(folder, "tree"))
 
     key = digest(kernel.version, hash_files(SOURCES, __file__))

@@ -149,14 +149,14 @@ end:
 
 static void tell_cache_nodes(struct kmlab_text *text, void *cache)
 {
-#ifdef KMLAB_NODE_NR_SLABS
-	void **nodes = (void **)((char *)cache + KMLAB_CACHE_NODE);
+#ifdef KMLAB_CACHE_NODE
+	char *nodes = (char *)cache + KMLAB_CACHE_NODE;
 	const char *comma = "";
 	int node;
 
 	kmlab_add(text, ",\"nodes\":[");
 	for_each_online_node(node) {
-		char *one = nodes[node];
+		char *one = *(char **)(nodes + node * KMLAB_CACHE_NODE_STRIDE);
 
 		if (!one)
 			continue;
