@@ -161,6 +161,13 @@ bool km_types_enumerator(const struct km_types *types, const char *name, s64 *re
  * Pointers are not followed. */
 bool km_type_find_member(struct km_type type, const char *path, struct km_type_member *ret);
 
+/*
+ * A C type that the global variable SYMBOL has been declared with: I 0 is the newest kernel's, NULL comes
+ * after the oldest. Assumed, not known: a kernel may have changed it, so callers check that such a type
+ * exists and that it fits. The text is static.
+ */
+const char *km_declaration(const char *symbol, size_t i);
+
 /* ---- unwind rules -------------------------------------------------------------------------- */
 
 /* What a place's rule computes the caller's registers from. */
