@@ -4,8 +4,8 @@
  *  - kallsyms_seqs_of_names (since 6.2) is binary-searched. It is not always in the order of the
  *    whole names (with Clang's LTO, suffixes were left out of the comparison until 6.6), so that a
  *    name is only said to be missing where its neighbours are in order;
- *  - one pass over the compressed names, which rejects nearly all of them by their first and last
- *    codes, serves any number of names at once;
+ *  - one pass over the compressed names, which rejects nearly all of them by their length and
+ *    ends, serves any number of names at once;
  *  - an index of hashes, once passes for single names have cost as much as it does.
  */
 #include <string.h>
@@ -90,6 +90,8 @@ static enum km_status search_seqs(struct km_kallsyms *ks, const char *name, u32 
 
 /* ---- one pass for many names -------------------------------------------------------------- */
 
+enum { SHAPE_BITS = 16 };
+
 struct wanted {
 	const char *const *names;
 	u32 *indices; /* of symbols; UINT32_MAX: not found yet. One for each name. */
@@ -97,24 +99,40 @@ struct wanted {
 	u32 *next;    /* 1 + the next name of the same bucket */
 	u32 mask;
 	size_t left; /* names not found yet */
-	/* Which codes may be a wanted symbol's first (it begins with the type), its second where the
-	 * first is the type alone, its last. */
+	u64 shapes[(1 << SHAPE_BITS) / 64];
+	/* For few names also: the codes that may be a symbol's first (it begins with the type), its
+	 * second where the first is the type alone, its last. */
+	bool by_code;
 	bool first[KM_KALLSYMS_TOKENS], second[KM_KALLSYMS_TOKENS], last[KM_KALLSYMS_TOKENS];
-	bool length[KM_SYMBOL_NAME_MAX];
 };
+
+/* To find the codes that fit costs a look at all tokens for each name. */
+enum { NAMES_BY_CODE = 24 };
 
 static u32 hash_name(const char *name, size_t len)
 {
-	u32 hash = 2166136261u;
+	const u64 odd = 0x9e3779b97f4a7c15;
+	u64 hash = len * odd, word;
 
-	for (size_t i = 0; i < len; i++)
-		hash = (hash ^ (u8)name[i]) * 16777619u;
-	return hash ^ hash >> 15;
+	for (; len >= sizeof(word); len -= sizeof(word), name += sizeof(word)) {
+		hash = (hash ^ km_load64(name)) * odd;
+		hash ^= hash >> 29;
+	}
+	word = 0;
+	memcpy(&word, name, len);
+	hash = (hash ^ word) * odd;
+	return (u32)(hash >> 32);
 }
 
-static bool begins_with(const char *name, const char *part, size_t len)
+/*
+ * What of a name can be told without decoding it: its length, its first character, its last two.
+ * BEFORE_LAST is 0 in a name of one character.
+ */
+static u32 shape_of(size_t len, u8 first, u8 before_last, u8 last)
 {
-	return strncmp(name, part, len) == 0;
+	u32 ends = (u32)first | (u32)before_last << 8 | (u32)last << 16;
+
+	return ((u32)len * 0x9e3779b1u ^ ends * 0x85ebca6bu) >> (32 - SHAPE_BITS);
 }
 
 /* Lets through the codes that NAME (of LEN bytes) may begin and end with. */
@@ -127,9 +145,9 @@ static void allow_codes(const struct km_kallsyms *ks, struct wanted *w, const ch
 
 		if (n == 0)
 			continue;
-		if (n == 1 || begins_with(name, token + 1, n - 1))
+		if (strncmp(name, token + 1, n - 1) == 0)
 			w->first[c] = true;
-		if (token[0] == name[0] && begins_with(name, token, n))
+		if (strncmp(name, token, n) == 0)
 			w->second[c] = true;
 		/* The last code is the first as well where the whole symbol is one. */
 		if (n <= len ? memcmp(name + len - n, token, n) == 0
@@ -155,6 +173,7 @@ static bool wanted_init(struct wanted *w, const struct km_kallsyms *ks, const ch
 	while (n_buckets < 2 * count)
 		n_buckets *= 2;
 	w->names = names;
+	w->by_code = count <= NAMES_BY_CODE;
 	w->mask = (u32)n_buckets - 1;
 	w->indices = malloc(count * sizeof(*w->indices));
 	w->buckets = calloc(n_buckets, sizeof(*w->buckets));
@@ -163,16 +182,19 @@ static bool wanted_init(struct wanted *w, const struct km_kallsyms *ks, const ch
 		return false;
 	for (size_t i = 0; i < count; i++) {
 		size_t len = strlen(names[i]);
-		u32 *bucket = &w->buckets[hash_name(names[i], len) & w->mask];
+		u32 *bucket = &w->buckets[hash_name(names[i], len) & w->mask], shape;
 
 		w->indices[i] = UINT32_MAX;
 		if (len == 0 || len >= KM_SYMBOL_NAME_MAX)
 			continue;
 		w->next[i] = *bucket;
 		*bucket = (u32)i + 1;
-		w->length[len] = true;
 		w->left++;
-		allow_codes(ks, w, names[i], len);
+		shape = shape_of(len, names[i][0], len > 1 ? names[i][len - 2] : 0,
+				 names[i][len - 1]);
+		w->shapes[shape / 64] |= (u64)1 << shape % 64;
+		if (w->by_code)
+			allow_codes(ks, w, names[i], len);
 	}
 	return true;
 }
@@ -191,15 +213,32 @@ static void wanted_found(struct wanted *w, const char *name, size_t len, u32 ind
 static inline bool wanted_maybe(const struct km_kallsyms *ks, const struct wanted *w,
 				struct km_kallsyms_codes codes)
 {
-	size_t len = 0;
+	u8 last_code = codes.code[codes.count - 1];
+	u8 first, before_last = 0, last;
+	size_t len = 0, n = ks->token_length[last_code];
+	u32 shape;
 
-	if (!w->last[codes.code[codes.count - 1]] || !w->first[codes.code[0]])
-		return false;
-	if (ks->token_length[codes.code[0]] == 1 && codes.count > 1 && !w->second[codes.code[1]])
+	if (w->by_code &&
+	    (!w->last[last_code] || !w->first[codes.code[0]] ||
+	     (ks->token_length[codes.code[0]] == 1 && codes.count > 1 && !w->second[codes.code[1]])))
 		return false;
 	for (u32 i = 0; i < codes.count; i++)
 		len += ks->token_length[codes.code[i]];
-	return len > 1 && len - 1 < KM_SYMBOL_NAME_MAX && w->length[len - 1];
+	if (len < 2 || n == 0)
+		return false;
+	len--; /* the type */
+	first = ks->token_length[codes.code[0]] > 1 ? ks->token[codes.code[0]][1] :
+						      ks->token[codes.code[1]][0];
+	last = ks->token[last_code][n - 1];
+	if (len > 1 && n > 1) {
+		before_last = ks->token[last_code][n - 2];
+	} else if (len > 1) {
+		last_code = codes.code[codes.count - 2];
+		n = ks->token_length[last_code];
+		before_last = n ? ks->token[last_code][n - 1] : 0;
+	}
+	shape = shape_of(len, first, before_last, last);
+	return w->shapes[shape / 64] >> shape % 64 & 1;
 }
 
 static void scan_names(struct km_kallsyms *ks, struct wanted *w)
@@ -225,7 +264,7 @@ static void scan_names(struct km_kallsyms *ks, struct wanted *w)
 /* ---- the index of hashes ------------------------------------------------------------------- */
 
 enum {
-	SCANS_BEFORE_INDEX = 12,
+	SCANS_BEFORE_INDEX = 32,
 	PROBES = 64, /* places that one name may be in: a table of equal names must not take for ever */
 };
 
@@ -331,7 +370,7 @@ bool km_kallsyms_by_name(struct km_kallsyms *ks, const char *name, struct km_sym
 }
 
 /* Up to here, single searches are cheaper than a pass. */
-enum { SEARCHES_FOR_A_PASS = 256 };
+enum { SEARCHES_FOR_A_PASS = 1024 };
 
 void km_kallsyms_resolve(struct km_kallsyms *ks, const char *const *names, u64 *addresses,
 			 size_t count)

@@ -120,34 +120,55 @@ static bool skip_names(const u8 *names, size_t size, bool long_lengths, u32 n, s
 	return true;
 }
 
-/* The finer index pays from the third dozen of walks on: until then a symbol costs a walk over 128
- * names on average. */
-enum { WALKS_BEFORE_STEPS = 24 };
+/* Without the finer index a symbol costs a walk over 128 names on average. It is made when that has
+ * cost about as much as the index does. */
+enum { WALKS_BEFORE_STEPS = 512 };
+
+/* Blocks walked side by side: one walk waits for each length before it can read the next. */
+enum { LANES = 4, STEPS_IN_BLOCK = KM_KALLSYMS_BLOCK / KM_KALLSYMS_STEP };
+
+/* Fills STEPS, which has room for LANES whole blocks, from block FIRST on. */
+static void step_blocks(const struct km_kallsyms *ks, u32 first, u32 *steps)
+{
+	const u8 *names = ks->names;
+	const size_t size = ks->names_size;
+	const bool long_lengths = ks->long_lengths;
+	struct km_kallsyms_codes codes;
+	size_t pos[LANES];
+
+	for (u32 lane = 0; lane < LANES; lane++) {
+		u64 marker = first + lane < block_count(ks->count) ?
+				     km_kallsyms_marker(ks, first + lane) :
+				     UINT64_MAX;
+
+		pos[lane] = marker < size ? (size_t)marker : SIZE_MAX;
+	}
+	for (u32 i = 0; i < KM_KALLSYMS_BLOCK; i++) {
+#pragma GCC unroll 4
+		for (u32 lane = 0; lane < LANES; lane++) {
+			/* A block that is broken leads past the end, where every read fails. */
+			if (i % KM_KALLSYMS_STEP == 0)
+				steps[lane * STEPS_IN_BLOCK + i / KM_KALLSYMS_STEP] =
+					pos[lane] < size ? (u32)pos[lane] : UINT32_MAX;
+			if (!km_kallsyms_next_codes(names, size, long_lengths, &pos[lane], &codes))
+				pos[lane] = SIZE_MAX;
+		}
+	}
+}
 
 static const u32 *make_steps(struct km_kallsyms *ks)
 {
-	size_t n = ks->count / KM_KALLSYMS_STEP + 1;
+	u32 blocks = block_count(ks->count);
 	KM_LOCKED(&ks->lock);
 	u32 *steps = atomic_load(&ks->steps);
 
 	if (steps)
 		return steps;
-	steps = malloc(n * sizeof(*steps));
+	steps = malloc(((size_t)blocks + LANES) * STEPS_IN_BLOCK * sizeof(*steps));
 	if (!steps)
 		return NULL;
-	for (u32 block = 0; block < block_count(ks->count); block++) {
-		u32 first = block * KM_KALLSYMS_BLOCK;
-		u32 end = km_min(first + KM_KALLSYMS_BLOCK, ks->count);
-		size_t pos = km_kallsyms_marker(ks, block);
-		bool ok = pos < ks->names_size;
-
-		/* A block that is broken leads past the end, where every read fails. */
-		for (u32 i = first; i < end; i += KM_KALLSYMS_STEP) {
-			steps[i / KM_KALLSYMS_STEP] = ok ? (u32)pos : UINT32_MAX;
-			ok = ok && skip_names(ks->names, ks->names_size, ks->long_lengths,
-					      KM_KALLSYMS_STEP, &pos);
-		}
-	}
+	for (u32 block = 0; block < blocks; block += LANES)
+		step_blocks(ks, block, steps + (size_t)block * STEPS_IN_BLOCK);
 	atomic_store(&ks->steps, steps);
 	return steps;
 }
