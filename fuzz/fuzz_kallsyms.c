@@ -118,8 +118,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	if (data[0] & 2)
 		hints.scan_end = BASE + bytes.size;
 	km_error_free(km_kallsyms_open_memory(
-		&(const struct km_kallsyms_memory){&bytes, view, unview, read_partial}, &hints, NULL,
-		&ks));
+		&(const struct km_kallsyms_memory){&bytes, view, unview, read_partial}, &hints,
+		NULL, &ks));
 	if (ks)
 		ask(ks);
 	return 0;

@@ -111,20 +111,18 @@ static struct km_error *load_names(struct km_kallsyms *ks, const struct km_kalls
 				   u64 *ret_markers_end)
 {
 	u64 end = end_of_names(hints), count;
-	size_t markers_end;
+	size_t markers = 0, markers_end;
 	const u8 *window;
 
 	/* It was unsigned long once; the low half is the same. */
 	KM_TRY(read_number(ks, "kallsyms_num_syms", hints->num_syms, 4, &count));
 	if (!end || end - hints->names > NAMES_MAX)
 		end = hints->names + km_min(count * 64, (u64)NAMES_MAX);
+	if (hints->markers > hints->names && hints->markers < end)
+		markers = (size_t)(hints->markers - hints->names);
 	KM_TRY(add_view(ks, "kallsyms_names", hints->names, (size_t)(end - hints->names), &window));
 	KM_TRY(km_kallsyms_set_names(ks, window, (size_t)(end - hints->names), hints->names,
-				     (u32)count,
-				     hints->markers > hints->names && hints->markers < end ?
-					     (size_t)(hints->markers - hints->names) :
-					     0,
-				     &markers_end));
+				     (u32)count, markers, &markers_end));
 	*ret_markers_end = markers_end ? hints->names + markers_end : 0;
 	return NULL;
 }
@@ -263,8 +261,8 @@ static bool try_seqs(struct km_kallsyms *ks, u64 address)
 	drop_view(ks);
 	if (!ok)
 		return false;
-	e = add_view(ks, "kallsyms_seqs_of_names", address, (size_t)ks->count * KM_KALLSYMS_SEQ_SIZE,
-		     &seqs);
+	e = add_view(ks, "kallsyms_seqs_of_names", address,
+		     (size_t)ks->count * KM_KALLSYMS_SEQ_SIZE, &seqs);
 	if (e)
 		return false;
 	if (km_kallsyms_seqs_hold(ks, seqs, ks->count)) {
@@ -278,9 +276,12 @@ static bool try_seqs(struct km_kallsyms *ks, u64 address)
 static void load_seqs(struct km_kallsyms *ks, const struct km_kallsyms_hints *hints,
 		      u64 markers_end, u64 addresses_end)
 {
-	const u64 places[] = {hints->seqs_of_names,	    align_up(addresses_end, 8) + 8,
-			      addresses_end,		    align_up(addresses_end, 8),
-			      align_up(markers_end, 4), align_up(markers_end, 8)};
+	const u64 places[] = {hints->seqs_of_names,
+			      align_up(addresses_end, 8) + 8,
+			      addresses_end,
+			      align_up(addresses_end, 8),
+			      align_up(markers_end, 4),
+			      align_up(markers_end, 8)};
 
 	for (size_t i = 0; i < KM_ARRAY_SIZE(places); i++) {
 		if (places[i] && try_seqs(ks, places[i]))

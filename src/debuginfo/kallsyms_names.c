@@ -218,17 +218,17 @@ static inline bool wanted_maybe(const struct km_kallsyms *ks, const struct wante
 	size_t len = 0, n = ks->token_length[last_code];
 	u32 shape;
 
-	if (w->by_code &&
-	    (!w->last[last_code] || !w->first[codes.code[0]] ||
-	     (ks->token_length[codes.code[0]] == 1 && codes.count > 1 && !w->second[codes.code[1]])))
+	if (w->by_code && (!w->last[last_code] || !w->first[codes.code[0]] ||
+			   (ks->token_length[codes.code[0]] == 1 && codes.count > 1 &&
+			    !w->second[codes.code[1]])))
 		return false;
 	for (u32 i = 0; i < codes.count; i++)
 		len += ks->token_length[codes.code[i]];
 	if (len < 2 || n == 0)
 		return false;
 	len--; /* the type */
-	first = ks->token_length[codes.code[0]] > 1 ? ks->token[codes.code[0]][1] :
-						      ks->token[codes.code[1]][0];
+	first = ks->token_length[codes.code[0]] > 1 ? ks->token[codes.code[0]][1]
+						    : ks->token[codes.code[1]][0];
 	last = ks->token[last_code][n - 1];
 	if (len > 1 && n > 1) {
 		before_last = ks->token[last_code][n - 2];
@@ -263,10 +263,8 @@ static void scan_names(struct km_kallsyms *ks, struct wanted *w)
 
 /* ---- the index of hashes ------------------------------------------------------------------- */
 
-enum {
-	SCANS_BEFORE_INDEX = 32,
-	PROBES = 64, /* places that one name may be in: a table of equal names must not take for ever */
-};
+/* PROBES: how many places a name may be in. A table of equal names must not take for ever. */
+enum { SCANS_BEFORE_INDEX = 32, PROBES = 64 };
 
 static const struct km_kallsyms_index *make_index(struct km_kallsyms *ks)
 {
@@ -375,10 +373,9 @@ enum { SEARCHES_FOR_A_PASS = 1024 };
 void km_kallsyms_resolve(struct km_kallsyms *ks, const char *const *names, u64 *addresses,
 			 size_t count)
 {
-	bool single = count < 2 ||
-		      ((ks->seqs || atomic_load(&ks->index)) && count < SEARCHES_FOR_A_PASS);
+	bool cheap = ks->seqs || atomic_load(&ks->index);
+	bool single = count < 2 || (cheap && count < SEARCHES_FOR_A_PASS);
 	km_auto_free u32 *indices = single ? NULL : malloc(count * sizeof(*indices));
-
 	bool passed = indices && scan_for(ks, names, indices, count);
 
 	for (size_t i = 0; i < count; i++) {

@@ -13,9 +13,9 @@ enum {
 	TOKEN_TEXT_MAX = 16 << 10, /* 256 tokens; the kernel's take about one KiB */
 	INDEX_BYTES = 2 * KM_KALLSYMS_TOKENS,
 	OVERLAP = TOKEN_TEXT_MAX + INDEX_BYTES + 16,
-	MARKERS_BEFORE = 4 << 20,  /* how far before the tokens the markers may begin */
+	MARKERS_BEFORE = 4 << 20,   /* how far before the tokens the markers may begin */
 	BLOCK_BYTES_MAX = 256 << 8, /* of 256 names */
-	NAMES_BEFORE = 16 << 20,   /* … and the names */
+	NAMES_BEFORE = 16 << 20,    /* … and the names */
 };
 
 /* ---- tokens -------------------------------------------------------------------------------- */
@@ -50,11 +50,11 @@ static bool tokens_around(const u8 *buf, size_t size, size_t digits, u64 address
 		if (text + km_load16(index + 2 * (KM_KALLSYMS_TOKENS - 1)) >= end)
 			continue;
 		for (unsigned i = 1; ok && i < KM_KALLSYMS_TOKENS; i++) {
-			size_t before = km_load16(index + 2 * i - 2), here = km_load16(index + 2 * i);
+			size_t before = km_load16(index + 2 * i - 2),
+			       here = km_load16(index + 2 * i);
 
 			ok = here > before && text + here < end &&
-			     memchr(buf + text + before, 0, here - before) ==
-				     buf + text + here - 1;
+			     memchr(buf + text + before, 0, here - before) == buf + text + here - 1;
 		}
 		if (ok) {
 			*ret_text = text;
@@ -162,9 +162,8 @@ static bool names_before(const u8 *buf, u64 address, size_t markers_at, unsigned
 struct km_error *km_kallsyms_scan_names(const struct km_kallsyms_memory *memory,
 					struct km_kallsyms_hints *hints, const struct km_job *job)
 {
-	u64 start = hints->token_table > (u64)NAMES_BEFORE ?
-			    hints->token_table - (u64)NAMES_BEFORE :
-			    0;
+	u64 start =
+		hints->token_table > (u64)NAMES_BEFORE ? hints->token_table - (u64)NAMES_BEFORE : 0;
 	size_t size;
 	km_auto_free u8 *buf = NULL;
 

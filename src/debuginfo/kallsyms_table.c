@@ -137,9 +137,9 @@ static void step_blocks(const struct km_kallsyms *ks, u32 first, u32 *steps)
 	size_t pos[LANES];
 
 	for (u32 lane = 0; lane < LANES; lane++) {
-		u64 marker = first + lane < block_count(ks->count) ?
-				     km_kallsyms_marker(ks, first + lane) :
-				     UINT64_MAX;
+		u64 marker = first + lane < block_count(ks->count)
+				     ? km_kallsyms_marker(ks, first + lane)
+				     : UINT64_MAX;
 
 		pos[lane] = marker < size ? (size_t)marker : SIZE_MAX;
 	}
@@ -181,8 +181,8 @@ bool km_kallsyms_codes_at(struct km_kallsyms *ks, u32 i, struct km_kallsyms_code
 
 	if (i >= ks->count)
 		return false;
-	if (!steps && atomic_fetch_add_explicit(&ks->walks, 1, memory_order_relaxed) >=
-			      WALKS_BEFORE_STEPS)
+	if (!steps &&
+	    atomic_fetch_add_explicit(&ks->walks, 1, memory_order_relaxed) >= WALKS_BEFORE_STEPS)
 		steps = make_steps(ks);
 	if (steps) {
 		pos = steps[i / KM_KALLSYMS_STEP];

@@ -26,26 +26,27 @@ struct km_orc_numbering {
 	const u8 *hash; /* of .orc_header, as seen in kernels; NULL: there was no such section */
 };
 
-#define CLASSIC_REGISTERS                                                                          \
-	.n_registers = 10,                                                                         \
-	.registers = {                                                                             \
-		KM_BASE_UNDEFINED, KM_BASE_PREV_SP, KM_BASE_DX, KM_BASE_DI, KM_BASE_BP,            \
-		KM_BASE_SP, KM_BASE_R10, KM_BASE_R13, KM_BASE_BP_INDIRECT, KM_BASE_SP_INDIRECT,    \
+#define CLASSIC_REGISTERS                                                           \
+	.n_registers = 10,                                                          \
+	.registers = {                                                              \
+		KM_BASE_UNDEFINED,   KM_BASE_PREV_SP,	  KM_BASE_DX,  KM_BASE_DI,  \
+		KM_BASE_BP,	     KM_BASE_SP,	  KM_BASE_R10, KM_BASE_R13, \
+		KM_BASE_BP_INDIRECT, KM_BASE_SP_INDIRECT,                           \
 	}
 
-#define FIVE_KINDS                                                                                 \
-	.n_kinds = 5,                                                                              \
-	.kinds = {                                                                                 \
-		KM_RULE_UNDEFINED, KM_RULE_END, KM_RULE_CALL, KM_RULE_REGS, KM_RULE_REGS_PARTIAL,  \
+#define FIVE_KINDS                                                                                \
+	.n_kinds = 5,                                                                             \
+	.kinds = {                                                                                \
+		KM_RULE_UNDEFINED, KM_RULE_END, KM_RULE_CALL, KM_RULE_REGS, KM_RULE_REGS_PARTIAL, \
 	}
 
-#define THREE_KINDS                                                                                \
-	.n_kinds = 3,                                                                              \
-	.kinds = {KM_RULE_CALL, KM_RULE_REGS, KM_RULE_REGS_PARTIAL}, .end_by_flag = true
+#define THREE_KINDS                                                                \
+	.n_kinds = 3, .kinds = {KM_RULE_CALL, KM_RULE_REGS, KM_RULE_REGS_PARTIAL}, \
+	.end_by_flag = true
 
 /* All have had offsets of 16 bits, then two registers of 4 bits; the type's width and flags vary. */
-#define COMMON_FIELDS                                                                              \
-	.entry_size = 6, .sp_offset = {0, 16}, .bp_offset = {16, 16}, .sp_reg = {32, 4},           \
+#define COMMON_FIELDS                                                                    \
+	.entry_size = 6, .sp_offset = {0, 16}, .bp_offset = {16, 16}, .sp_reg = {32, 4}, \
 	.bp_reg = {36, 4}
 
 static const struct km_orc_numbering before_6_3 = {

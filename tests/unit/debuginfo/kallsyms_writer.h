@@ -80,10 +80,28 @@ struct w_token {
 
 static inline void w_tokens(const struct w_kernel *w, struct w_token tokens[256])
 {
-	static const char *const pieces[] = {
-		"Tfunc_", "func_", "__x64_", "sys_", "call_", "tkmem_", "kmem_", "cache_", "Tdo_",
-		"init_",  "_be",   "gins",   "with", "a_",    "digit",	"A",	 "_end",   "T_",
-		"a_token_that_is_longer_than_8", "12",     "Bx",     "runqueues"};
+	static const char *const pieces[] = {"Tfunc_",
+					     "func_",
+					     "__x64_",
+					     "sys_",
+					     "call_",
+					     "tkmem_",
+					     "kmem_",
+					     "cache_",
+					     "Tdo_",
+					     "init_",
+					     "_be",
+					     "gins",
+					     "with",
+					     "a_",
+					     "digit",
+					     "A",
+					     "_end",
+					     "T_",
+					     "a_token_that_is_longer_than_8",
+					     "12",
+					     "Bx",
+					     "runqueues"};
 	bool used[256] = {false};
 	unsigned piece = 0;
 
@@ -156,7 +174,7 @@ static inline void w_addresses(struct w_kernel *w)
 		w->at.addresses = w_here(w);
 	else
 		w->at.offsets = w_here(w);
-	km_vec_for_each(&w->symbols, s) {
+	km_vec_for_each (&w->symbols, s) {
 		u32 offset = (u32)(s->address - base);
 
 		if (w->form == KM_KALLSYMS_ABSOLUTE) {

@@ -222,9 +222,8 @@ static void test_long_names(void **state)
 /* Before, all eight bits were the length: markers tell. */
 static void test_one_byte_lengths(void **state)
 {
-	struct w_kernel w = {.form = KM_KALLSYMS_BASE_PERCPU,
-			     .one_byte_lengths = true,
-			     .no_seqs = true};
+	struct w_kernel w = {
+		.form = KM_KALLSYMS_BASE_PERCPU, .one_byte_lengths = true, .no_seqs = true};
 	struct km_kallsyms *ks;
 
 	(void)state;
@@ -514,9 +513,8 @@ static void test_lookups_from_several_threads(void **state)
 {
 	(void)state;
 	for (int no_seqs = 0; no_seqs < 2; no_seqs++) {
-		struct w_kernel w = {.form = KM_KALLSYMS_BASE_PERCPU,
-				     .order = W_NEW,
-				     .no_seqs = no_seqs};
+		struct w_kernel w = {
+			.form = KM_KALLSYMS_BASE_PERCPU, .order = W_NEW, .no_seqs = no_seqs};
 		struct asked asked = {.w = &w};
 		struct km_pool *pool = NULL;
 

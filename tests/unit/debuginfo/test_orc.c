@@ -43,8 +43,16 @@ static bool layout_of(const struct w_field *fields, u32 n, u32 size, struct km_o
 	return ok;
 }
 
-#define OFFSETS	  {"sp_offset", 0, 0}, {"bp_offset", 16, 0}
-#define REGISTERS {"sp_reg", 32, 4}, {"bp_reg", 36, 4}
+#define OFFSETS                    \
+	{"sp_offset", 0, 0},       \
+	{                          \
+		"bp_offset", 16, 0 \
+	}
+#define REGISTERS               \
+	{"sp_reg", 32, 4},      \
+	{                       \
+		"bp_reg", 36, 4 \
+	}
 
 static void test_layouts_of_all_ages(void **state)
 {
@@ -137,38 +145,58 @@ static void test_entries_decode(void **state)
 {
 	static const struct decoded cases[] = {
 		/* A function's first instruction; after push %rbp; a frame pointer in use. */
-		{"before 6.3", {0x08, 0, 0, 0, 0x05, 0x00}, {KM_RULE_CALL, KM_BASE_SP, .sp_offset = 8}},
-		{"6.4 to 7.0", {0x08, 0, 0, 0, 0x05, 0x02}, {KM_RULE_CALL, KM_BASE_SP, .sp_offset = 8}},
-		{"7.1 and later", {0x08, 0, 0, 0, 0x03, 0x02}, {KM_RULE_CALL, KM_BASE_SP, .sp_offset = 8}},
-		{"6.4 to 7.0", {0x10, 0, 0xf0, 0xff, 0x15, 0x02},
+		{"before 6.3",
+		 {0x08, 0, 0, 0, 0x05, 0x00},
+		 {KM_RULE_CALL, KM_BASE_SP, .sp_offset = 8}},
+		{"6.4 to 7.0",
+		 {0x08, 0, 0, 0, 0x05, 0x02},
+		 {KM_RULE_CALL, KM_BASE_SP, .sp_offset = 8}},
+		{"7.1 and later",
+		 {0x08, 0, 0, 0, 0x03, 0x02},
+		 {KM_RULE_CALL, KM_BASE_SP, .sp_offset = 8}},
+		{"6.4 to 7.0",
+		 {0x10, 0, 0xf0, 0xff, 0x15, 0x02},
 		 {KM_RULE_CALL, KM_BASE_SP, KM_BASE_PREV_SP, 16, -16}},
-		{"7.1 and later", {0x10, 0, 0xf0, 0xff, 0x83, 0x02},
+		{"7.1 and later",
+		 {0x10, 0, 0xf0, 0xff, 0x83, 0x02},
 		 {KM_RULE_CALL, KM_BASE_SP, KM_BASE_PREV_SP, 16, -16}},
-		{"6.4 to 7.0", {0x10, 0, 0xf0, 0xff, 0x14, 0x02},
+		{"6.4 to 7.0",
+		 {0x10, 0, 0xf0, 0xff, 0x14, 0x02},
 		 {KM_RULE_CALL, KM_BASE_BP, KM_BASE_PREV_SP, 16, -16}},
-		{"7.1 and later", {0x10, 0, 0xf0, 0xff, 0x84, 0x02},
+		{"7.1 and later",
+		 {0x10, 0, 0xf0, 0xff, 0x84, 0x02},
 		 {KM_RULE_CALL, KM_BASE_BP, KM_BASE_PREV_SP, 16, -16}},
 		/* Realigned stacks and entry code. */
 		{"before 6.3", {0, 0, 0, 0, 0x46, 0x00}, {KM_RULE_CALL, KM_BASE_R10, KM_BASE_BP}},
-		{"6.4 to 7.0", {0xe0, 0xff, 0, 0, 0x08, 0x02},
+		{"6.4 to 7.0",
+		 {0xe0, 0xff, 0, 0, 0x08, 0x02},
 		 {KM_RULE_CALL, KM_BASE_BP_INDIRECT, .sp_offset = -32}},
-		{"7.1 and later", {0xe0, 0xff, 0, 0, 0x0a, 0x02},
+		{"7.1 and later",
+		 {0xe0, 0xff, 0, 0, 0x0a, 0x02},
 		 {KM_RULE_CALL, KM_BASE_BP_INDIRECT, .sp_offset = -32}},
-		{"7.1 and later", {0x08, 0, 0, 0, 0x09, 0x02},
+		{"7.1 and later",
+		 {0x08, 0, 0, 0, 0x09, 0x02},
 		 {KM_RULE_CALL, KM_BASE_SP_INDIRECT, .sp_offset = 8}},
 		{"7.1 and later", {0, 0, 0, 0, 0x01, 0x02}, {KM_RULE_CALL, KM_BASE_AX}},
-		{"before 6.3", {0, 0, 0, 0, 0x05, 0x01},
+		{"before 6.3",
+		 {0, 0, 0, 0, 0x05, 0x01},
 		 {KM_RULE_REGS, KM_BASE_SP, .signal = true}},
 		{"6.3", {0, 0, 0, 0, 0x05, 0x01}, {KM_RULE_REGS, KM_BASE_SP, .signal = false}},
-		{"6.3", {0, 0, 0, 0, 0x05, 0x06},
+		{"6.3",
+		 {0, 0, 0, 0, 0x05, 0x06},
 		 {KM_RULE_REGS_PARTIAL, KM_BASE_SP, .signal = true}},
-		{"6.4 to 7.0", {0, 0, 0, 0, 0x05, 0x0b}, {KM_RULE_REGS, KM_BASE_SP, .signal = true}},
-		{"7.1 and later", {0x08, 0, 0, 0, 0x03, 0x0c},
+		{"6.4 to 7.0",
+		 {0, 0, 0, 0, 0x05, 0x0b},
+		 {KM_RULE_REGS, KM_BASE_SP, .signal = true}},
+		{"7.1 and later",
+		 {0x08, 0, 0, 0, 0x03, 0x0c},
 		 {KM_RULE_REGS_PARTIAL, KM_BASE_SP, .sp_offset = 8, .signal = true}},
 		/* The outermost frame, and places of which nothing is known. */
 		{"before 6.3", {0, 0, 0, 0, 0x00, 0x04}, {KM_RULE_END}},
 		{"before 6.3", {0, 0, 0, 0, 0x00, 0x00}, {KM_RULE_UNDEFINED}},
-		{"before 6.3", {8, 0, 0, 0, 0x05, 0x04}, {KM_RULE_CALL, KM_BASE_SP, .sp_offset = 8}},
+		{"before 6.3",
+		 {8, 0, 0, 0, 0x05, 0x04},
+		 {KM_RULE_CALL, KM_BASE_SP, .sp_offset = 8}},
 		{"6.3", {0, 0, 0, 0, 0x00, 0x08}, {KM_RULE_END}},
 		{"6.4 to 7.0", {0, 0, 0, 0, 0x00, 0x01}, {KM_RULE_END}},
 		{"6.4 to 7.0", {0, 0, 0, 0, 0x00, 0x00}, {KM_RULE_UNDEFINED}},
