@@ -194,12 +194,16 @@ static inline void w_addresses(struct w_kernel *w)
 	}
 }
 
-/* What Clang's LTO kernels left out of the comparison. */
-static inline size_t w_compared(const struct w_kernel *w, const char *name)
+/* As strcmp(), without what Clang's LTO kernels left out of the comparison. */
+static inline int w_compare(const struct w_kernel *w, const char *a, const char *b)
 {
-	const char *suffix = w->lto_order ? strstr(name, ".llvm.") : NULL;
+	const char *a_end = w->lto_order ? strstr(a, ".llvm.") : NULL;
+	const char *b_end = w->lto_order ? strstr(b, ".llvm.") : NULL;
+	size_t a_len = a_end ? (size_t)(a_end - a) : strlen(a);
+	size_t b_len = b_end ? (size_t)(b_end - b) : strlen(b);
+	int order = memcmp(a, b, km_min(a_len, b_len));
 
-	return suffix ? (size_t)(suffix - name) : strlen(name);
+	return order ? order : (int)a_len - (int)b_len;
 }
 
 static inline void w_seqs(struct w_kernel *w)
@@ -218,12 +222,7 @@ static inline void w_seqs(struct w_kernel *w)
 
 		/* Equal names stay in order of address. */
 		for (; at > 0; at--) {
-			const char *other = w->symbols.data[order[at - 1]].name;
-			char a[700] = "", b[700] = "";
-
-			memcpy(a, other, w_compared(w, other));
-			memcpy(b, name, w_compared(w, name));
-			if (strcmp(a, b) <= 0)
+			if (w_compare(w, w->symbols.data[order[at - 1]].name, name) <= 0)
 				break;
 			order[at] = order[at - 1];
 		}

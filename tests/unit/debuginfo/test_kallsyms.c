@@ -29,7 +29,9 @@ static struct km_kallsyms *open_with(struct w_kernel *w, struct km_kallsyms_hint
 static u32 first_called(const struct w_kernel *w, const char *name)
 {
 	for (u32 i = 0; i < w->symbols.count; i++) {
-		if (strcmp(w->symbols.data[i].name, name) == 0)
+		const char *other = w->symbols.data[i].name;
+
+		if (other[0] == name[0] && strcmp(other, name) == 0)
 			return i;
 	}
 	return UINT32_MAX;

@@ -43,16 +43,9 @@ static bool layout_of(const struct w_field *fields, u32 n, u32 size, struct km_o
 	return ok;
 }
 
-#define OFFSETS                    \
-	{"sp_offset", 0, 0},       \
-	{                          \
-		"bp_offset", 16, 0 \
-	}
-#define REGISTERS               \
-	{"sp_reg", 32, 4},      \
-	{                       \
-		"bp_reg", 36, 4 \
-	}
+#define FIELD(...) {__VA_ARGS__}
+#define OFFSETS	   FIELD("sp_offset", 0, 0), FIELD("bp_offset", 16, 0)
+#define REGISTERS  FIELD("sp_reg", 32, 4), FIELD("bp_reg", 36, 4)
 
 static void test_layouts_of_all_ages(void **state)
 {
