@@ -15,45 +15,27 @@ enum {
 
 typedef KM_VEC(struct bt_frame) frame_vec;
 
-/* "__cpuidle_text_start": include/asm-generic/vmlinux.lds.h marks sections with these. */
-static bool is_linker_label(const char *name)
-{
-	static const char *const ends[] = {"_start", "_end", "_begin"};
-	size_t len = strlen(name);
-
-	if (!strncmp(name, "__start_", 8) || !strncmp(name, "__stop_", 7))
-		return true;
-	for (size_t i = 0; i < KM_ARRAY_SIZE(ends); i++)
-		if (len > strlen(ends[i]) && !strcmp(name + len - strlen(ends[i]), ends[i]))
-			return true;
-	return false;
-}
-
 /*
- * The symbol that PC lies in. A system call's body has three names at one address (SYSCALL_DEFINE in
- * arch/x86/include/asm/syscall_wrapper.h) and a tool that reads an ELF symbol table would show the
- * last global one, the kernel itself the first, which is local.
+ * The symbol that PC lies in. Several may begin at one address: a system call's body has three names
+ * (SYSCALL_DEFINE in arch/x86/include/asm/syscall_wrapper.h), a section's first function has the
+ * linker's label before it. The last in alphabetic order is the one that crash(8) shows.
  */
 static bool symbol_at(struct km_kernel *k, u64 pc, struct km_symbol_place *ret)
 {
 	struct km_kallsyms *table = km_kernel_kallsyms(k);
 	struct km_symbol next;
-	bool label;
 
 	if (!km_symbol_at(k, pc, ret))
 		return false;
-	label = is_linker_label(ret->symbol.name);
-	if (ret->module || !table || (ret->symbol.type < 'a' && !label))
+	if (ret->module || !table)
 		return true;
-	for (u32 i = ret->symbol.index + 1; km_kallsyms_address(table, i) == ret->symbol.address &&
-					    km_kallsyms_get(table, i, &next);
-	     i++) {
-		if (next.type < 'A' || next.type > 'Z' || is_linker_label(next.name))
-			continue;
-		next.size = ret->symbol.size;
-		ret->symbol = next;
-		if (label)
+	for (u32 i = ret->symbol.index + 1;
+	     km_kallsyms_address(table, i) == ret->symbol.address; i++) {
+		if (!km_kallsyms_get(table, i, &next))
 			break;
+		next.size = ret->symbol.size;
+		if (strcmp(next.name, ret->symbol.name) > 0)
+			ret->symbol = next;
 	}
 	return true;
 }
@@ -92,7 +74,7 @@ void bt_fill_registers(struct km_kernel *k, const struct km_regs *regs, u64 addr
 }
 
 /* Strings and constants have no symbols: in read-only data, what is further from one is not of it. */
-enum { CONSTANT_MAX = 64 << 10 };
+enum { CONSTANT_MAX = 4096 };
 
 static void symbol_text(struct bt_maker *maker, u64 value, char *buf, size_t size)
 {
