@@ -29,8 +29,8 @@ static bool symbol_at(struct km_kernel *k, u64 pc, struct km_symbol_place *ret)
 		return false;
 	if (ret->module || !table)
 		return true;
-	for (u32 i = ret->symbol.index + 1;
-	     km_kallsyms_address(table, i) == ret->symbol.address; i++) {
+	for (u32 i = ret->symbol.index + 1; km_kallsyms_address(table, i) == ret->symbol.address;
+	     i++) {
 		if (!km_kallsyms_get(table, i, &next))
 			break;
 		next.size = ret->symbol.size;
@@ -379,7 +379,7 @@ static void move_frame(frame_vec *to, struct bt_frame *from)
 static struct km_error *texts_from(struct bt_maker *maker, const struct km_stack *stack,
 				   frame_vec *frames, frame_vec *ret)
 {
-	u64 at, pt_regs_size = km_kernel_arch(maker->k)->pt_regs_size;
+	u64 at;
 	const struct km_stack_range *range;
 	size_t first = 0;
 
@@ -406,6 +406,10 @@ static struct km_error *texts_from(struct bt_maker *maker, const struct km_stack
 			continue;
 		entry = regs->address;
 		sp = regs->user ? 0 : regs->values[KM_X86_RSP].value;
+		/* What an exception saved on the stack that it came upon is words among words. */
+		if (sp && km_stack_set_find(&stack->stacks, entry) == range &&
+		    km_stack_set_find(&stack->stacks, sp) == range)
+			continue;
 		/* Of an interrupt, what is left of the IRQ stack, then its entry code's frame. */
 		if (km_stack_set_find(&stack->stacks, entry) != range) {
 			KM_TRY(add_texts(maker, at, range->end, ret));
@@ -425,8 +429,6 @@ static struct km_error *texts_from(struct bt_maker *maker, const struct km_stack
 		if (range && range != km_stack_set_find(&stack->stacks, entry) &&
 		    i + 1 < frames->count && frames->data[i + 1].level >= 0)
 			move_frame(ret, &frames->data[i + 1]);
-		else if (range && at < entry + pt_regs_size && entry < range->end && at >= entry)
-			at = entry + pt_regs_size;
 	}
 	return range ? add_texts(maker, at, range->end, ret) : NULL;
 }

@@ -87,9 +87,8 @@ u64 km_slab_head_from(const struct km_slab_map *map, u64 page, u64 word)
 	if (!(word & 1))
 		return page;
 	head = word - 1;
-	/* A pointer lies in vmemmap, before the tail; a mask has all its high bits set, which puts it
-	 * far above. */
-	if (head > page)
+	/* A pointer lies in vmemmap, before the tail; a mask is ones, then zeros. */
+	if ((~head & (~head + 1)) == 0)
 		head &= page;
 	if (head < map->pages || head > page || (head - map->pages) % map->page_size)
 		return 0;

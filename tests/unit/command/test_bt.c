@@ -48,8 +48,13 @@ static struct bt_stack stack_of(struct bt_frame *frames, size_t count)
 
 static struct bt_frame frame(s32 level, const char *function, u64 offset, u64 pc, u64 address)
 {
-	struct bt_frame f = {.level = level, .offset = offset, .pc = pc, .address = address,
-			     .sp = address + 8, .kind = "call", .method = "ORC"};
+	struct bt_frame f = {.level = level,
+			     .offset = offset,
+			     .pc = pc,
+			     .address = address,
+			     .sp = address + 8,
+			     .kind = "call",
+			     .method = "ORC"};
 
 	snprintf(f.function, sizeof(f.function), "%s", function);
 	return f;
@@ -65,12 +70,12 @@ static struct bt_registers registers(bool user)
 	return r;
 }
 
-#define REGISTERS_TEXT                                                                             \
-	"    RIP: 0000000000000011  RSP: 0000000000000014  RFLAGS: 00000013\n"                     \
-	"    RAX: 000000000000000b  RBX: 0000000000000006  RCX: 000000000000000c\n"                \
-	"    RDX: 000000000000000d  RSI: 000000000000000e  RDI: 000000000000000f\n"                \
-	"    RBP: 0000000000000005   R8: 000000000000000a   R9: 0000000000000009\n"                \
-	"    R10: 0000000000000008  R11: 0000000000000007  R12: 0000000000000004\n"                \
+#define REGISTERS_TEXT                                                              \
+	"    RIP: 0000000000000011  RSP: 0000000000000014  RFLAGS: 00000013\n"      \
+	"    RAX: 000000000000000b  RBX: 0000000000000006  RCX: 000000000000000c\n" \
+	"    RDX: 000000000000000d  RSI: 000000000000000e  RDI: 000000000000000f\n" \
+	"    RBP: 0000000000000005   R8: 000000000000000a   R9: 0000000000000009\n" \
+	"    R10: 0000000000000008  R11: 0000000000000007  R12: 0000000000000004\n" \
 	"    R13: 0000000000000003  R14: 0000000000000002  R15: 0000000000000001\n"
 
 static void test_frames(void **state)
@@ -171,7 +176,9 @@ static void test_words(void **state)
 {
 	struct bt_word words[3] = {
 		{.address = 0xffffc90000001e08, .value = 1, .points_at = "[filp]"},
-		{.address = 0xffffc90000001e10, .value = 0xffffffff8100005a, .points_at = "schedule+90"},
+		{.address = 0xffffc90000001e10,
+		 .value = 0xffffffff8100005a,
+		 .points_at = "schedule+90"},
 		{.address = 0xffffc90000001e18, .value = 2},
 	};
 	struct bt_frame f = frame(0, "schedule", 1, 2, 0xffffc90000001e00);
@@ -221,8 +228,8 @@ static void test_searches(void **state)
 static void test_json(void **state)
 {
 	struct bt_registers user = registers(true);
-	struct bt_frame f = frame(0, "finish_task_switch.isra.0", 0x90, 0xffffffff81000090,
-				  0xffffc90000001e00);
+	struct bt_frame f =
+		frame(0, "finish_task_switch.isra.0", 0x90, 0xffffffff81000090, 0xffffc90000001e00);
 	struct bt_stack stack = stack_of(&f, 1);
 	struct bt_options options = {0};
 	char *text;
@@ -231,9 +238,11 @@ static void test_json(void **state)
 	f.registers = &user;
 	user.values[KM_X86_R15] = (struct km_maybe){.status = KM_EXCLUDED};
 	text = text_of(&options, &stack, 1, true);
-	assert_non_null(strstr(text, "\"kind\":\"stack\",\"task\":\"0xffff888001234000\",\"pid\":103"));
+	assert_non_null(
+		strstr(text, "\"kind\":\"stack\",\"task\":\"0xffff888001234000\",\"pid\":103"));
 	assert_non_null(strstr(text, "\"function\":\"finish_task_switch.isra.0\",\"offset\":144"));
-	assert_non_null(strstr(text, "\"pc\":\"0xffffffff81000090\",\"sp\":\"0xffffc90000001e08\""));
+	assert_non_null(
+		strstr(text, "\"pc\":\"0xffffffff81000090\",\"sp\":\"0xffffc90000001e08\""));
 	assert_non_null(strstr(text, "\"rip\":\"0x11\""));
 	assert_non_null(strstr(text, "\"r15\":null"));
 	free(text);
@@ -242,14 +251,10 @@ static void test_json(void **state)
 static void test_short_names(void **state)
 {
 	static const char *const cases[][2] = {
-		{"schedule", "schedule"},
-		{"a.isra.0", "a"},
-		{"a.part.0", "a"},
-		{"a.part.0.isra.0", "a"},
-		{"a.isra.0.cold", "a"},
-		{"a.constprop.0", "a.constprop.0"},
-		{"a.cold", "a.cold"},
-		{"", ""},
+		{"schedule", "schedule"}, {"a.isra.0", "a"},
+		{"a.part.0", "a"},	  {"a.part.0.isra.0", "a"},
+		{"a.isra.0.cold", "a"},	  {"a.constprop.0", "a.constprop.0"},
+		{"a.cold", "a.cold"},	  {"", ""},
 	};
 	char buf[16];
 
@@ -265,9 +270,9 @@ static void test_short_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_frames),	  cmocka_unit_test(test_offsets_and_guesses),
-		cmocka_unit_test(test_exception), cmocka_unit_test(test_words),
-		cmocka_unit_test(test_searches),  cmocka_unit_test(test_json),
+		cmocka_unit_test(test_frames),	    cmocka_unit_test(test_offsets_and_guesses),
+		cmocka_unit_test(test_exception),   cmocka_unit_test(test_words),
+		cmocka_unit_test(test_searches),    cmocka_unit_test(test_json),
 		cmocka_unit_test(test_short_names),
 	};
 

@@ -241,10 +241,14 @@ static void test_page_head(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ranges),	       cmocka_unit_test(test_shifted_notes),
-		cmocka_unit_test(test_strong_before_weak), cmocka_unit_test(test_user_mode),
-		cmocka_unit_test(test_overflowed),     cmocka_unit_test(test_order_alone),
-		cmocka_unit_test(test_numbering),      cmocka_unit_test(test_page_head),
+		cmocka_unit_test(test_ranges),
+		cmocka_unit_test(test_shifted_notes),
+		cmocka_unit_test(test_strong_before_weak),
+		cmocka_unit_test(test_user_mode),
+		cmocka_unit_test(test_overflowed),
+		cmocka_unit_test(test_order_alone),
+		cmocka_unit_test(test_numbering),
+		cmocka_unit_test(test_page_head),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
