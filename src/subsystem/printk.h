@@ -62,4 +62,22 @@ struct km_printk_safe {
 bool km_printk_safe_read(struct km_kernel *k, unsigned which, unsigned cpu,
 			 struct km_printk_safe *ret);
 
+struct km_audit_message {
+	u64 skb;
+	u32 type;   /* AUDIT_* of include/uapi/linux/audit.h */
+	char *text; /* NULL where STATUS says why not */
+	enum km_status status;
+};
+
+/* Audit messages that were still waiting for user space, oldest first within each queue. */
+struct km_audit {
+	struct km_audit_message *messages;
+	size_t count;
+	enum km_status status; /* a queue broke off */
+};
+struct km_error *km_audit_snapshot(struct km_kernel *k, const struct km_job *job,
+				   struct km_audit **ret) km_must_check;
+void km_audit_free(struct km_audit *audit);
+KM_DEFINE_CLEANUP(struct km_audit *, km_audit_free)
+
 #endif
