@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The four ways in which a page is compressed. zlib, lzo and zstd are linked; snappy is opened when
+ * The four ways in which a page is compressed. zlib, lzo and zstd are linked, and libdeflate, which
+ * reads zlib's format several times as fast, where it is to be had; snappy is opened when
  * the first page of it is met, because linked in it would bring the C++ runtime into every start.
  */
 #include <dlfcn.h>
@@ -9,6 +10,9 @@
 #include <snappy-c.h>
 #include <zlib.h>
 #include <zstd.h>
+#ifdef KM_HAVE_LIBDEFLATE
+#include <libdeflate.h>
+#endif
 
 #include "image/kdump.h"
 
@@ -17,6 +21,9 @@
 typedef snappy_status snappy_decode_fn(const char *, size_t, char *, size_t *);
 
 struct km_decoder {
+#ifdef KM_HAVE_LIBDEFLATE
+	struct libdeflate_decompressor *deflate;
+#endif
 	z_stream zlib;
 	bool zlib_ready;
 	ZSTD_DCtx *zstd;
@@ -52,6 +59,10 @@ static void decoder_free(struct km_decoder *decoder)
 {
 	if (!decoder)
 		return;
+#ifdef KM_HAVE_LIBDEFLATE
+	if (decoder->deflate)
+		libdeflate_free_decompressor(decoder->deflate);
+#endif
 	if (decoder->zlib_ready)
 		inflateEnd(&decoder->zlib);
 	ZSTD_freeDCtx(decoder->zstd);
@@ -141,7 +152,7 @@ static snappy_decode_fn *snappy(struct km_decoders *decoders)
 	return fn;
 }
 
-static enum km_status decode_zlib(struct km_decoder *decoder, const u8 *data, u32 size, u8 *page)
+enum km_status km_decode_zlib(struct km_decoder *decoder, const u8 *data, u32 size, u8 *page)
 {
 	z_stream *z = &decoder->zlib;
 
@@ -157,6 +168,19 @@ static enum km_status decode_zlib(struct km_decoder *decoder, const u8 *data, u3
 	z->next_out = page;
 	z->avail_out = decoder->page_size;
 	return inflate(z, Z_FINISH) == Z_STREAM_END && !z->avail_out ? KM_OK : KM_CORRUPT;
+}
+
+static enum km_status decode_zlib(struct km_decoder *decoder, const u8 *data, u32 size, u8 *page)
+{
+#ifdef KM_HAVE_LIBDEFLATE
+	if (!decoder->deflate)
+		decoder->deflate = libdeflate_alloc_decompressor();
+	if (decoder->deflate && libdeflate_zlib_decompress(decoder->deflate, data, size, page,
+							   decoder->page_size, NULL) ==
+					LIBDEFLATE_SUCCESS)
+		return KM_OK;
+#endif
+	return km_decode_zlib(decoder, data, size, page);
 }
 
 static enum km_status decode_zstd(struct km_decoder *decoder, const u8 *data, u32 size, u8 *page)

@@ -82,6 +82,9 @@ u8 *km_decoder_input(struct km_decoder *decoder); /* room for two pages */
 enum km_status km_decode(struct km_decoders *decoders, struct km_decoder *decoder, u32 flags,
 			 const u8 *data, u32 size, u8 *page);
 
+/* The same by zlib itself: what there is without libdeflate, and the second opinion with it. */
+enum km_status km_decode_zlib(struct km_decoder *decoder, const u8 *data, u32 size, u8 *page);
+
 /* ---- bitmap.c ---- */
 
 /* Bits set in BYTES bytes. */

@@ -3,10 +3,11 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <zlib.h>
 
 #include "km_test.h"
 #include "image/fixture.h"
-#include "image/format.h"
+#include "image/kdump.h"
 
 static const struct fx_segment ram = {.paddr = 0x100000, .filesz = 0x20000, .memsz = 0x20000};
 
@@ -222,6 +223,34 @@ static void test_cache_keeps_and_forgets(void **state)
 	km_pagecache_free(cache);
 }
 
+/* zlib itself, which libdeflate would otherwise keep from being asked. */
+static void test_zlib_without_libdeflate(void **state)
+{
+	struct km_decoders *decoders;
+	struct km_decoder *decoder;
+	u8 page[4096], packed[8192], got[4096];
+	uLongf size;
+	u64 pfn;
+
+	(void)state;
+	assert_no_error(km_decoders_new(NULL, sizeof(page), &decoders));
+	decoder = km_decoder_take(decoders);
+	assert_non_null(decoder);
+	for (pfn = 0; pfn < 10; pfn++) {
+		size = sizeof(packed);
+		fx_page(page, pfn, sizeof(page));
+		assert_int_equal(compress(packed, &size, page, sizeof(page)), Z_OK);
+		assert_int_equal(km_decode_zlib(decoder, packed, (u32)size, got), KM_OK);
+		assert_memory_equal(got, page, sizeof(page));
+		assert_int_equal(km_decode_zlib(decoder, packed, (u32)size / 2, got), KM_CORRUPT);
+		size = sizeof(packed);
+		assert_int_equal(compress(packed, &size, page, sizeof(page) - 1), Z_OK);
+		assert_int_equal(km_decode_zlib(decoder, packed, (u32)size, got), KM_CORRUPT);
+	}
+	km_decoder_give(decoders, decoder);
+	km_decoders_free(decoders);
+}
+
 /* The file is cut under the mapping: reads say so, nobody dies, what is left can be read. */
 static void test_file_cut_while_open(void **state)
 {
@@ -367,6 +396,7 @@ int main(void)
 		cmocka_unit_test(test_many_threads),
 		cmocka_unit_test(test_parallel_view),
 		cmocka_unit_test(test_cache_keeps_and_forgets),
+		cmocka_unit_test(test_zlib_without_libdeflate),
 		cmocka_unit_test(test_file_cut_while_open),
 		cmocka_unit_test(test_compressed_file_cut_while_open),
 		cmocka_unit_test(test_many_bad_pages),
