@@ -4,23 +4,33 @@
 
 #include "command/command.h"
 
+extern const struct km_command km_command_ascii;
 extern const struct km_command km_command_bt;
+extern const struct km_command km_command_btop;
+extern const struct km_command km_command_eval;
 extern const struct km_command km_command_help;
 extern const struct km_command km_command_log;
 extern const struct km_command km_command_mod;
 extern const struct km_command km_command_ps;
+extern const struct km_command km_command_ptob;
 extern const struct km_command km_command_quit;
+extern const struct km_command km_command_rd;
 extern const struct km_command km_command_set;
 extern const struct km_command km_command_sym;
 extern const struct km_command km_command_sys;
 
 const struct km_command *const km_commands[] = {
+	&km_command_ascii,
 	&km_command_bt,
+	&km_command_btop,
+	&km_command_eval,
 	&km_command_help,
 	&km_command_log,
 	&km_command_mod,
 	&km_command_ps,
+	&km_command_ptob,
 	&km_command_quit,
+	&km_command_rd,
 	&km_command_set,
 	&km_command_sym,
 	&km_command_sys,
