@@ -130,7 +130,7 @@ static struct km_error *load_names(struct km_kallsyms *ks, const struct km_kalls
 /* Sampled names decode, and begin with what nm(1) knows as a type. */
 static struct km_error *check_names(struct km_kallsyms *ks)
 {
-	u32 samples = km_min(ks->count, 16u);
+	u32 samples = km_min(ks->count, 5u);
 
 	for (u32 s = 0; s < samples; s++) {
 		u32 i = (u32)((u64)s * (ks->count - 1) / (samples - 1));
@@ -244,7 +244,7 @@ static struct km_error *load_addresses(struct km_kallsyms *ks,
 
 /* ---- order of names --------------------------------------------------------------------------- */
 
-enum { SEQS_PROBED = 16 };
+enum { SEQS_PROBED = 4 };
 
 static bool try_seqs(struct km_kallsyms *ks, u64 address)
 {

@@ -29,7 +29,8 @@ static int compare_rank(struct km_kallsyms *ks, u32 rank, const char *name, bool
 	return *ret_ok ? km_kallsyms_compare(ks, codes, name) : 0;
 }
 
-enum { SAMPLED_SEQS = 24 };
+/* Each sample is likely to be the first touch of two pages of the dump. */
+enum { SAMPLED_SEQS = 8, SEQS_BOUNDED = 32 };
 
 bool km_kallsyms_seqs_hold(struct km_kallsyms *ks, const u8 *seqs, u32 ranks)
 {
@@ -39,6 +40,9 @@ bool km_kallsyms_seqs_hold(struct km_kallsyms *ks, const u8 *seqs, u32 ranks)
 	bool ok = samples > 1;
 
 	ks->seqs = seqs;
+	/* What is no such table shows here already, before any name is looked at. */
+	for (u32 rank = 0; ok && rank < km_min(ranks, (u32)SEQS_BOUNDED); rank++)
+		ok = km_kallsyms_seq(ks, rank) < ks->count;
 	for (u32 s = 0; ok && s < samples; s++) {
 		u32 rank = (u32)((u64)s * (ranks - 1) / (samples - 1));
 		struct km_kallsyms_codes codes;

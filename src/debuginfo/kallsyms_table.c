@@ -203,7 +203,7 @@ static u64 load_marker(const u8 *markers, unsigned width, u32 i)
 }
 
 /* How many blocks are walked to see whether names and markers agree. */
-enum { SAMPLED_BLOCKS = 8 };
+enum { SAMPLED_BLOCKS = 5 };
 
 /*
  * MARKERS (at MARKERS_AT in the window) are those of COUNT names whose lengths are read as
@@ -372,7 +372,7 @@ u32 km_kallsyms_lower_bound(struct km_kallsyms *ks, u64 address)
 	return low;
 }
 
-enum { SAMPLED_ADDRESSES = 512, ALIASES_TRIED = 256 };
+enum { SAMPLED_ADDRESSES = 32, ALIASES_TRIED = 256 };
 
 bool km_kallsyms_form_holds(struct km_kallsyms *ks, u64 stext)
 {
