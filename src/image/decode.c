@@ -41,8 +41,7 @@ struct km_decoders {
 	_Atomic(snappy_decode_fn *) snappy;
 };
 
-struct km_error *km_decoders_new(const struct km_log *log, u32 page_size,
-				 struct km_decoders **ret)
+struct km_error *km_decoders_new(const struct km_log *log, u32 page_size, struct km_decoders **ret)
 {
 	struct km_decoders *decoders = calloc(1, sizeof(*decoders));
 
@@ -175,9 +174,9 @@ static enum km_status decode_zlib(struct km_decoder *decoder, const u8 *data, u3
 #ifdef KM_HAVE_LIBDEFLATE
 	if (!decoder->deflate)
 		decoder->deflate = libdeflate_alloc_decompressor();
-	if (decoder->deflate && libdeflate_zlib_decompress(decoder->deflate, data, size, page,
-							   decoder->page_size, NULL) ==
-					LIBDEFLATE_SUCCESS)
+	if (decoder->deflate &&
+	    libdeflate_zlib_decompress(decoder->deflate, data, size, page, decoder->page_size,
+				       NULL) == LIBDEFLATE_SUCCESS)
 		return KM_OK;
 #endif
 	return km_decode_zlib(decoder, data, size, page);

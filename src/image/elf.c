@@ -21,6 +21,7 @@
 #include "image/format.h"
 
 #define MAKEDUMPFILE_INCOMPLETE 1
+#define PHDRS_MAX		(4u << 20)
 
 struct elf_piece {
 	u64 start, end, offset;
@@ -70,9 +71,10 @@ static struct km_error *read_xnum(struct km_file *file, struct elf_header *h)
 
 	if (!h->shoff || h->shoff > UINT64_MAX - at ||
 	    km_file_read(file, h->shoff + at, bytes, sizeof(bytes)) != KM_OK)
-		return km_error_new(KM_ERROR_FORMAT,
-				    "ELF header: e_phnum is PN_XNUM, but e_shoff 0x%llx has no section header",
-				    (unsigned long long)h->shoff);
+		return km_error_new(
+			KM_ERROR_FORMAT,
+			"ELF header: e_phnum is PN_XNUM, but e_shoff 0x%llx has no section header",
+			(unsigned long long)h->shoff);
 	h->phnum = km_load32(bytes);
 	if (h->swap)
 		h->phnum = __builtin_bswap32(h->phnum);
@@ -89,7 +91,8 @@ static struct km_error *read_header(struct km_image *image, struct elf_header *h
 	if (km_file_read(file, 0, bytes, size) != KM_OK || size < sizeof(Elf32_Ehdr))
 		return km_error_new(KM_ERROR_FORMAT, "ELF header is cut short");
 	if (bytes[EI_CLASS] != ELFCLASS64 && bytes[EI_CLASS] != ELFCLASS32)
-		return km_error_new(KM_ERROR_FORMAT, "ELF header: class %u is neither 32 nor 64 bits",
+		return km_error_new(KM_ERROR_FORMAT,
+				    "ELF header: class %u is neither 32 nor 64 bits",
 				    bytes[EI_CLASS]);
 	if (bytes[EI_DATA] != ELFDATA2LSB && bytes[EI_DATA] != ELFDATA2MSB)
 		return km_error_new(KM_ERROR_FORMAT, "ELF header: byte order %u is unknown",
@@ -111,9 +114,10 @@ static struct km_error *read_header(struct km_image *image, struct elf_header *h
 	image->info.big_endian = h->swap;
 	image->info.incomplete = h->flags & MAKEDUMPFILE_INCOMPLETE;
 	if (h->type != ET_CORE)
-		return km_error_new(KM_ERROR_FORMAT,
-				    "an ELF file of type %u, not a core dump (type %u): a kernel image or debug file?",
-				    h->type, ET_CORE);
+		return km_error_new(
+			KM_ERROR_FORMAT,
+			"an ELF file of type %u, not a core dump (type %u): a kernel image or debug file?",
+			h->type, ET_CORE);
 	return h->phnum == PN_XNUM ? read_xnum(file, h) : NULL;
 }
 
@@ -145,27 +149,37 @@ static struct km_error *read_phdrs(struct km_image *image, const struct elf_head
 		return km_error_new(KM_ERROR_FORMAT, "ELF header: e_phentsize is %u, not %llu",
 				    h->phentsize, (unsigned long long)entry);
 	if (!h->phoff || h->phoff >= file->size)
-		return km_error_new(KM_ERROR_FORMAT,
-				    "ELF header: e_phoff 0x%llx is not within the file's %llu bytes",
-				    (unsigned long long)h->phoff, (unsigned long long)file->size);
+		return km_error_new(
+			KM_ERROR_FORMAT,
+			"ELF header: e_phoff 0x%llx is not within the file's %llu bytes",
+			(unsigned long long)h->phoff, (unsigned long long)file->size);
 	fit = (file->size - h->phoff) / entry;
 	if (h->phnum > fit)
 		km_logf(image->log, KM_LOG_WARNING,
 			"%s: ELF header: e_phnum is %u, but the file ends after %llu program headers",
 			file->path, h->phnum, (unsigned long long)fit);
 	for (i = 0; i < km_min((u64)h->phnum, fit); i++) {
-		struct elf_phdr *phdr = km_vec_push(ret);
 		u8 bytes[sizeof(Elf64_Phdr)];
 		struct km_reader r = km_reader_over(bytes, entry);
+		struct elf_phdr phdr, *kept;
 
-		if (!phdr)
-			return km_error_nomem();
 		if (km_file_read(file, h->phoff + i * entry, bytes, entry) != KM_OK)
 			return km_error_new(KM_ERROR_FORMAT,
 					    "ELF program header %llu cannot be read",
 					    (unsigned long long)i);
 		r.swap = h->swap;
-		read_phdr(&r, h->is_64, phdr);
+		read_phdr(&r, h->is_64, &phdr);
+		if (phdr.type != PT_LOAD && phdr.type != PT_NOTE)
+			continue;
+		if (ret->count == PHDRS_MAX)
+			return km_error_new(
+				KM_ERROR_UNSUPPORTED,
+				"ELF header: %u program headers, with more than %u in use",
+				h->phnum, PHDRS_MAX);
+		kept = km_vec_push(ret);
+		if (!kept)
+			return km_error_nomem();
+		*kept = phdr;
 	}
 	return NULL;
 }
@@ -176,7 +190,7 @@ static void tame_loads(struct km_image *image, elf_phdrs *phdrs)
 	struct km_file *file = &image->files[0];
 	unsigned odd = 0;
 
-	km_vec_for_each(phdrs, p) {
+	km_vec_for_each (phdrs, p) {
 		if (p->type != PT_LOAD)
 			continue;
 		if (p->memsz > UINT64_MAX - p->paddr || p->filesz > UINT64_MAX - p->paddr ||
@@ -185,8 +199,7 @@ static void tame_loads(struct km_image *image, elf_phdrs *phdrs)
 				km_logf(image->log, KM_LOG_WARNING,
 					"%s: ELF program header %zu: p_paddr 0x%llx, p_offset 0x%llx, p_memsz 0x%llx make no sense; it is left out",
 					file->path, (size_t)(p - phdrs->data),
-					(unsigned long long)p->paddr,
-					(unsigned long long)p->offset,
+					(unsigned long long)p->paddr, (unsigned long long)p->offset,
 					(unsigned long long)p->memsz);
 			p->filesz = p->memsz = 0;
 		}
@@ -200,7 +213,7 @@ static bool is_process_core(elf_phdrs *phdrs)
 {
 	unsigned loads = 0;
 
-	km_vec_for_each(phdrs, p) {
+	km_vec_for_each (phdrs, p) {
 		if (p->type != PT_LOAD || !p->memsz)
 			continue;
 		if (p->paddr || !p->vaddr)
@@ -212,17 +225,17 @@ static bool is_process_core(elf_phdrs *phdrs)
 
 enum extent_kind { EXTENT_AVAILABLE, EXTENT_PROMISED, EXTENT_KNOWN };
 
-static struct km_error *overlay(struct km_image *image, elf_phdrs *phdrs,
-				enum extent_kind kind, struct km_piece **ret, size_t *ret_count)
+static struct km_error *overlay(struct km_image *image, elf_phdrs *phdrs, enum extent_kind kind,
+				struct km_piece **ret, size_t *ret_count)
 {
-	km_auto_free struct km_span *spans = calloc(km_max(phdrs->count, (size_t)1),
-						    sizeof(*spans));
+	km_auto_free struct km_span *spans =
+		calloc(km_max(phdrs->count, (size_t)1), sizeof(*spans));
 	u64 file_size = image->files[0].size;
 	size_t n = 0;
 
 	if (!spans)
 		return km_error_nomem();
-	km_vec_for_each(phdrs, p) {
+	km_vec_for_each (phdrs, p) {
 		u64 size = p->filesz;
 
 		if (p->type != PT_LOAD || p->paddr == UINT64_MAX)
@@ -273,7 +286,8 @@ static struct km_error *lay_out(struct km_image *image, struct elf *elf, elf_phd
 	KM_TRY(overlay(image, phdrs, EXTENT_PROMISED, &elf->promised, &elf->n_promised));
 	KM_TRY(overlay(image, phdrs, EXTENT_KNOWN, &elf->known, &elf->n_known));
 	if (!elf->n_known)
-		return km_error_new(KM_ERROR_FORMAT, "an ELF core with no memory in it (no PT_LOAD)");
+		return km_error_new(KM_ERROR_FORMAT,
+				    "an ELF core with no memory in it (no PT_LOAD)");
 	return place_pieces(elf, phdrs, available, n_available);
 }
 
@@ -282,7 +296,7 @@ static struct km_error *list_segments(struct km_image *image, elf_phdrs *phdrs)
 	image->segments = calloc(km_max(phdrs->count, (size_t)1), sizeof(*image->segments));
 	if (!image->segments)
 		return km_error_nomem();
-	km_vec_for_each(phdrs, p) {
+	km_vec_for_each (phdrs, p) {
 		if (p->type == PT_LOAD && p->memsz)
 			image->segments[image->n_segments++] = (struct km_image_segment){
 				.vaddr = p->vaddr, .paddr = p->paddr, .size = p->memsz};
@@ -326,7 +340,7 @@ static void count_pages(struct km_image *image, const struct elf *elf, elf_phdrs
 		after = km_max(after, end);
 	}
 	info->max_pfn = (elf->known[elf->n_known - 1].end - 1) / page + 1;
-	km_vec_for_each(phdrs, p) {
+	km_vec_for_each (phdrs, p) {
 		if (p->type != PT_LOAD && p->type != PT_NOTE)
 			continue;
 		if (p->filesz && p->filesz <= UINT64_MAX - p->offset)
@@ -390,9 +404,10 @@ static struct km_error *elf_open(struct km_image *image)
 	KM_TRY(read_phdrs(image, &h, &phdrs));
 	tame_loads(image, &phdrs);
 	if (is_process_core(&phdrs))
-		return km_error_new(KM_ERROR_FORMAT,
-				    "the core of a process (no PT_LOAD has a physical address), not of a machine");
-	km_vec_for_each(&phdrs, p) {
+		return km_error_new(
+			KM_ERROR_FORMAT,
+			"the core of a process (no PT_LOAD has a physical address), not of a machine");
+	km_vec_for_each (&phdrs, p) {
 		if (p->type == PT_NOTE && p->filesz)
 			KM_TRY(km_notes_parse(image, &image->files[0], p->offset, p->filesz,
 					      p->align, h.swap));

@@ -35,8 +35,9 @@ static struct km_error *find_size(struct km_file *file, const struct stat *st)
 		file->disk_size = (u64)end;
 	} else {
 		return km_error_new(KM_ERROR_FORMAT, "%s",
-				    S_ISDIR(st->st_mode) ? "is a directory, not a dump" :
-							   "is not a file that can be read at any place");
+				    S_ISDIR(st->st_mode)
+					    ? "is a directory, not a dump"
+					    : "is not a file that can be read at any place");
 	}
 	file->size = file->disk_size;
 	if (!file->size)

@@ -118,8 +118,8 @@ static struct km_error *scan_records(struct flat_scan *scan)
 
 static struct km_error *order_runs(struct flat_scan *scan)
 {
-	km_auto_free struct km_span *spans = calloc(km_max(scan->runs.count, (size_t)1),
-						    sizeof(*spans));
+	km_auto_free struct km_span *spans =
+		calloc(km_max(scan->runs.count, (size_t)1), sizeof(*spans));
 	size_t i;
 
 	if (!spans)

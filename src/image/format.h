@@ -76,7 +76,7 @@ void km_flat_free(struct km_flat *flat);
 /* How many bytes from OFFSET on lie together, and where: *ret_disk is an offset of the file itself.
  * *ret_hole: they are in no record and read as zeros. 0: past the end. */
 u64 km_flat_find(const struct km_flat *flat, u64 offset, u64 *ret_disk, bool *ret_hole);
-bool km_flat_ended(const struct km_flat *flat); /* its last record says that it is the last */
+bool km_flat_ended(const struct km_flat *flat);	 /* its last record says that it is the last */
 u64 km_flat_missing(const struct km_flat *flat); /* bytes that its last record lacks */
 
 /* ---- overlay.c ---- */
@@ -158,8 +158,8 @@ const char *km_vmcoreinfo_value(const struct km_image *image, const char *key, s
 struct km_pagecache;
 
 /* BYTES: 0 for a size by the machine's memory. */
-struct km_error *km_pagecache_new(size_t bytes, u32 page_size, struct km_pagecache **ret)
-	km_must_check;
+struct km_error *km_pagecache_new(size_t bytes, u32 page_size,
+				  struct km_pagecache **ret) km_must_check;
 void km_pagecache_free(struct km_pagecache *cache);
 /* Copies LEN bytes from OFFSET of the page called KEY (not 0), if it is there. */
 bool km_pagecache_get(struct km_pagecache *cache, u64 key, u32 offset, void *buf, u32 len);

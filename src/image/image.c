@@ -71,9 +71,10 @@ static struct km_error *unknown_format(struct km_file *file)
 
 	if (km_file_read(file, 0, head, km_min((u64)sizeof(head), file->size)) != KM_OK)
 		return km_error_new(KM_ERROR_OS, "cannot be read");
-	return km_error_new(KM_ERROR_FORMAT,
-			    "not a dump in a format that is known (it begins with %02x %02x %02x %02x %02x %02x %02x %02x)",
-			    head[0], head[1], head[2], head[3], head[4], head[5], head[6], head[7]);
+	return km_error_new(
+		KM_ERROR_FORMAT,
+		"not a dump in a format that is known (it begins with %02x %02x %02x %02x %02x %02x %02x %02x)",
+		head[0], head[1], head[2], head[3], head[4], head[5], head[6], head[7]);
 }
 
 static struct km_error *open_files(struct km_image *image, const char *const *paths,
@@ -83,8 +84,8 @@ static struct km_error *open_files(struct km_image *image, const char *const *pa
 
 	for (i = 0; i < image->n_files; i++) {
 		struct km_file *file = &image->files[i];
-		struct km_error *error = km_file_open(file, paths[i], i == 0 && options->n_patches,
-						      options->log);
+		struct km_error *error =
+			km_file_open(file, paths[i], i == 0 && options->n_patches, options->log);
 
 		if (!error && i == 0)
 			error = patch_file(image, options);
@@ -117,8 +118,8 @@ static struct km_error *open_format(struct km_image *image)
 	}
 	error = image->ops->open(image);
 	/* The parts of a set are named by the format. */
-	return error && image->n_files == 1 ? km_error_prefix(error, "%s", image->files[0].path) :
-					      error;
+	return error && image->n_files == 1 ? km_error_prefix(error, "%s", image->files[0].path)
+					    : error;
 }
 
 static void note_flattened(struct km_image *image)
@@ -187,7 +188,7 @@ void km_image_close(struct km_image *image)
 		image->ops->close(image);
 	for (i = 0; image->files && i < image->n_files; i++)
 		km_file_close(&image->files[i]);
-	km_vec_for_each(&image->owned, owned)
+	km_vec_for_each (&image->owned, owned)
 		free(*owned);
 	km_vec_free(&image->owned);
 	km_vec_free(&image->notes);
@@ -281,8 +282,7 @@ static void view_step(void *arg, size_t i)
 	if (!status)
 		return;
 	mine = (u64)i << 8 | status;
-	while (mine < failure &&
-	       !atomic_compare_exchange_weak(&job->failure, &failure, mine))
+	while (mine < failure && !atomic_compare_exchange_weak(&job->failure, &failure, mine))
 		;
 }
 

@@ -24,17 +24,19 @@ struct km_image_patch {
 
 struct km_image_options {
 	size_t cache_bytes; /* decoded pages kept, for compressed formats; 0: sized to the machine */
-	struct km_pool *pool; /* for decoding many pages at once; borrowed, may be NULL */
+	/* The first two are borrowed for the image's life, and may be NULL; the patches during the open
+	 * only. The pool is for decoding many pages at once. */
+	struct km_pool *pool;
 	const struct km_log *log;
-	const struct km_image_patch *patches; /* borrowed during the open only */
+	const struct km_image_patch *patches;
 	size_t n_patches;
 };
 
 enum km_image_format {
 	KM_IMAGE_ELF,
-	KM_IMAGE_KDUMP,	  /* makedumpfile's and QEMU's kdump-compressed format */
-	KM_IMAGE_RAW,	  /* physical memory from address 0, byte for byte */
-	KM_IMAGE_KCORE,	  /* the running kernel's /proc/kcore */
+	KM_IMAGE_KDUMP, /* makedumpfile's and QEMU's kdump-compressed format */
+	KM_IMAGE_RAW,	/* physical memory from address 0, byte for byte */
+	KM_IMAGE_KCORE, /* the running kernel's /proc/kcore */
 };
 
 /* What the file says of itself. */
@@ -44,17 +46,17 @@ struct km_image_info {
 	u16 machine;	      /* ELF e_machine; 0 where the format does not say */
 	char utsname_machine[65], utsname_release[65], utsname_nodename[65]; /* "" where unknown */
 	char utsname_version[65];
-	u32 page_size;	      /* of the dumped machine; 0 where the format does not say */
+	u32 page_size; /* of the dumped machine; 0 where the format does not say */
 	bool big_endian;
-	bool partial;	      /* some pages were filtered out */
-	int dump_level;	      /* makedumpfile's -d, or -1 where the format does not say */
-	bool incomplete;      /* the writer says that it could not finish */
-	u64 truncated_bytes;  /* bytes that the headers promise and the file lacks */
+	bool partial;	     /* some pages were filtered out */
+	int dump_level;	     /* makedumpfile's -d, or -1 where the format does not say */
+	bool incomplete;     /* the writer says that it could not finish */
+	u64 truncated_bytes; /* bytes that the headers promise and the file lacks */
 	u64 file_size;
-	u64 max_pfn;	      /* 1 + the last frame that the file speaks of */
-	u64 pages_present;    /* frames whose contents are in the file, each counted once */
-	u64 timestamp;	      /* seconds since 1970 of the dump, by its header; 0: not said */
-	u32 n_cpus;	      /* as the header says; 0: not said */
+	u64 max_pfn;	   /* 1 + the last frame that the file speaks of */
+	u64 pages_present; /* frames whose contents are in the file, each counted once */
+	u64 timestamp;	   /* seconds since 1970 of the dump, by its header; 0: not said */
+	u32 n_cpus;	   /* as the header says; 0: not said */
 };
 
 struct km_range {
@@ -88,8 +90,8 @@ KM_DEFINE_CLEANUP(struct km_image *, km_image_close)
 
 const struct km_image_info *km_image_info(const struct km_image *image);
 
-/* Reads LEN bytes of physical memory at PADDR. Fails as a whole, with the reason of the first page
- * that fails; BUF is then undefined. */
+/* Reads LEN bytes of physical memory at PADDR, across pages and ranges that touch. Fails as a whole,
+ * with the reason of the first page that fails; BUF is then undefined. */
 enum km_status km_image_read(struct km_image *image, u64 paddr, void *buf, size_t len);
 
 /*
@@ -103,11 +105,13 @@ void km_image_unview(struct km_image *image, struct km_view *view);
  * for the image's life; nothing is to be given back. */
 const u8 *km_image_mapped(struct km_image *image, u64 paddr, size_t len);
 
-/* Why, or whether, the page at PADDR can be read, without reading it. */
+/* Why, or whether, the page at PADDR can be read, without reading it. Whether it decodes is not tried:
+ * KM_OK here may be KM_CORRUPT or KM_IO when it is read. */
 enum km_status km_image_page_status(struct km_image *image, u64 paddr);
 
-/* The physical ranges that the file has contents for (ELF) or that its bitmaps cover (kdump),
- * sorted, disjoint. */
+/* The physical ranges that the file has contents for (ELF) or that the machine had memory at by the
+ * file's first bitmap (kdump), sorted, disjoint. Of a bitmap with more than 65,536 stretches, the last
+ * range covers the rest. */
 size_t km_image_ranges(const struct km_image *image, const struct km_range **ret);
 
 /* A PT_LOAD's virtual address for what it holds, where the file is an ELF that says so. */

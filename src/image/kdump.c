@@ -73,7 +73,8 @@ static struct km_error *find_layout(struct kdump_part *part, const u8 *header)
 
 static void copy_utsname(struct km_image_info *info, const u8 *header)
 {
-	const u8 *names = header + 12; /* sysname, nodename, release, version, machine, domainname */
+	const u8 *names =
+		header + 12; /* sysname, nodename, release, version, machine, domainname */
 
 	memcpy(info->utsname_nodename, names + 65, 64);
 	memcpy(info->utsname_release, names + 2 * 65, 64);
@@ -117,21 +118,21 @@ static struct km_error *read_main_header(struct km_image *image, struct kdump_pa
 			"%s: kdump header: header_version %u is not known; read as version 6",
 			part->file->path, part->version);
 	if (!part->sub_blocks || part->sub_blocks > INT32_MAX || part->bitmap_blocks > INT32_MAX)
-		return km_error_new(KM_ERROR_FORMAT,
-				    "kdump header: sub_hdr_size %u or bitmap_blocks %u makes no sense",
-				    part->sub_blocks, part->bitmap_blocks);
+		return km_error_new(
+			KM_ERROR_FORMAT,
+			"kdump header: sub_hdr_size %u or bitmap_blocks %u makes no sense",
+			part->sub_blocks, part->bitmap_blocks);
 	return NULL;
 }
 
-/* The start of a 64-bit field: i386 aligns it to 4 bytes, as all that come before it are. */
-static struct km_error *read_sub_header(struct km_image *image, struct kdump_part *part)
+/* i386, the one 32-bit writer that matters, aligns 64-bit fields to 4 bytes: nothing is padded. */
+static struct km_error *read_sub_header(struct kdump_part *part)
 {
 	u8 header[SUB_BYTES] = {0};
 	struct km_reader r = km_reader_over(header, sizeof(header));
 	u32 version = part->version;
 	u64 start, end, max;
 
-	(void)image;
 	if (km_file_read(part->file, part->block_size, header, sizeof(header)) != KM_OK)
 		return km_error_new(KM_ERROR_FORMAT, "kdump sub header is cut short");
 	r.swap = part->swap;
@@ -308,6 +309,9 @@ static enum km_status find_page(const struct kdump *kdump, u64 pfn, struct kdump
 
 		if (pfn / 8 >= asked->dumped_bytes)
 			return KM_TRUNCATED;
+		if (km_file_check(asked->file, asked->dumped + pfn / 8, 1) ||
+		    km_file_check(asked->file, asked->memory + pfn / 8, 1))
+			return KM_IO; /* the bits are not what the file says */
 		if (kdump_bit(asked->dumped, asked->dumped_bytes, pfn))
 			return KM_UNKNOWN; /* in a part that was not given */
 		return kdump_bit(asked->memory, asked->memory_bytes, pfn) ? KM_EXCLUDED : KM_ABSENT;
@@ -364,7 +368,7 @@ static struct km_error *open_part(struct km_image *image, struct kdump_part *par
 	u64 end;
 
 	KM_TRY(read_main_header(image, part));
-	KM_TRY(read_sub_header(image, part));
+	KM_TRY(read_sub_header(part));
 	KM_TRY(load_bitmaps(image, part));
 	KM_TRY(build_ranks(part));
 	end = expected_end(part);
@@ -400,11 +404,11 @@ static void describe(struct km_image *image, const struct kdump *kdump)
 {
 	struct km_image_info *info = &image->info;
 	const struct kdump_part *part = &kdump->parts[0];
-	const char *how = part->status & KDUMP_ZSTD   ? "zstd" :
-			  part->status & KDUMP_SNAPPY ? "snappy" :
-			  part->status & KDUMP_LZO    ? "lzo" :
-			  part->status & KDUMP_ZLIB   ? "zlib" :
-							"not compressed";
+	const char *how = part->status & KDUMP_ZSTD	? "zstd"
+			  : part->status & KDUMP_SNAPPY ? "snappy"
+			  : part->status & KDUMP_LZO	? "lzo"
+			  : part->status & KDUMP_ZLIB	? "zlib"
+							: "not compressed";
 
 	info->machine = machine_of(info->utsname_machine);
 	info->big_endian = part->swap;
@@ -420,7 +424,8 @@ static void describe(struct km_image *image, const struct kdump *kdump)
 			 "compressed kdump (%s), split, %zu part%s", how, kdump->n_parts,
 			 kdump->n_parts == 1 ? "" : "s");
 	else
-		snprintf(info->description, sizeof(info->description), "compressed kdump (%s)", how);
+		snprintf(info->description, sizeof(info->description), "compressed kdump (%s)",
+			 how);
 }
 
 static struct km_error *read_notes(struct km_image *image, const struct kdump_part *part)
@@ -434,11 +439,11 @@ static struct km_error *read_notes(struct km_image *image, const struct kdump_pa
 	if (!part->vmcoreinfo || !part->vmcoreinfo_size || image->vmcoreinfo)
 		return NULL;
 	/* Versions 3 have VMCOREINFO and no notes. */
-	error = part->vmcoreinfo_size > (1u << 20) ?
-			km_error_new(KM_ERROR_FORMAT, "size_vmcoreinfo is %llu",
-				     (unsigned long long)part->vmcoreinfo_size) :
-			km_image_bytes(image, part->file, part->vmcoreinfo, part->vmcoreinfo_size,
-				       &bytes);
+	error = part->vmcoreinfo_size > (1u << 20)
+			? km_error_new(KM_ERROR_FORMAT, "size_vmcoreinfo is %llu",
+				       (unsigned long long)part->vmcoreinfo_size)
+			: km_image_bytes(image, part->file, part->vmcoreinfo, part->vmcoreinfo_size,
+					 &bytes);
 	if (error) {
 		km_logf(image->log, KM_LOG_WARNING, "%s: kdump sub header: VMCOREINFO: %s",
 			part->file->path, error->message);
@@ -469,9 +474,9 @@ static struct km_error *kdump_open(struct km_image *image)
 		kdump->n_parts = i + 1;
 		error = open_part(image, &kdump->parts[i]);
 		if (error)
-			return image->n_files == 1 ? error :
-						     km_error_prefix(error, "%s",
-								     image->files[i].path);
+			return image->n_files == 1
+				       ? error
+				       : km_error_prefix(error, "%s", image->files[i].path);
 	}
 	KM_TRY(km_split_arrange(image, kdump));
 	kdump->max_pfn = kdump->parts[0].max_pfn;

@@ -24,15 +24,15 @@ struct kdump_part {
 	bool is_64, swap, split;
 	u32 version, status, block_size, sub_blocks, bitmap_blocks;
 	int dump_level;
-	u64 max_pfn;		    /* frames that the bitmaps speak of */
-	u64 start_pfn, end_pfn;	    /* frames whose contents are here */
+	u64 max_pfn;		/* frames that the bitmaps speak of */
+	u64 start_pfn, end_pfn; /* frames whose contents are here */
 	u64 vmcoreinfo, vmcoreinfo_size, notes, notes_size, erase_size;
-	const u8 *memory, *dumped;  /* the two bitmaps */
+	const u8 *memory, *dumped;	/* the two bitmaps */
 	u64 memory_bytes, dumped_bytes; /* of them in the file */
-	u64 descriptors;	    /* offset of the first */
-	u64 *rank;		    /* frames dumped from start_pfn's block on, before each block */
-	u64 first_rank;		    /* of start_pfn itself */
-	u64 n_pages;		    /* descriptors that there should be */
+	u64 descriptors;		/* offset of the first */
+	u64 *rank;	/* frames dumped from start_pfn's block on, before each block */
+	u64 first_rank; /* of start_pfn itself */
+	u64 n_pages;	/* descriptors that there should be */
 };
 
 /* What a page's descriptor says, once it is found to make sense. */

@@ -21,8 +21,8 @@
 
 #include "image/format.h"
 
-#define SLOTS	    256
-#define BAD_LISTED  32
+#define SLOTS	   256
+#define BAD_LISTED 32
 
 struct km_mapping_slot {
 	atomic_bool taken;
@@ -99,8 +99,8 @@ static void on_sigbus(int signo, siginfo_t *info, void *context)
 	/* A SIGBUS that somebody sent with kill() has no address. */
 	if (info->si_code > 0 && slot) {
 		note_bad(slot, page);
-		if (mmap((void *)page, os_page, PROT_READ,
-			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED)
+		if (mmap((void *)page, os_page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+			 -1, 0) != MAP_FAILED)
 			return;
 	}
 	pass_on(signo, info, context);

@@ -119,8 +119,8 @@ struct km_error *km_notes_parse(struct km_image *image, struct km_file *file, u6
 	}
 	if (r.failed || image->notes.count == NOTES_MAX)
 		km_logf(image->log, KM_LOG_WARNING,
-			"%s: the notes make no sense from offset %llu on; %zu were read", file->path,
-			(unsigned long long)(offset + r.failed_at), image->notes.count);
+			"%s: the notes make no sense from offset %llu on; %zu were read",
+			file->path, (unsigned long long)(offset + r.failed_at), image->notes.count);
 	return NULL;
 }
 

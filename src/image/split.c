@@ -31,15 +31,15 @@ static struct km_error *check_pair(const struct kdump_part *a, const struct kdum
 		return km_error_new(KM_ERROR_USAGE, "%s is not a part of a split dump",
 				    a->split ? b->file->path : a->file->path);
 	if (a->block_size != b->block_size || a->max_pfn != b->max_pfn)
-		return km_error_new(KM_ERROR_FORMAT,
-				    "%s and %s are not of one dump: block_size %u and %u, max_mapnr %llu and %llu",
-				    a->file->path, b->file->path, a->block_size, b->block_size,
-				    (unsigned long long)a->max_pfn, (unsigned long long)b->max_pfn);
+		return km_error_new(
+			KM_ERROR_FORMAT,
+			"%s and %s are not of one dump: block_size %u and %u, max_mapnr %llu and %llu",
+			a->file->path, b->file->path, a->block_size, b->block_size,
+			(unsigned long long)a->max_pfn, (unsigned long long)b->max_pfn);
 	if (a->end_pfn > b->start_pfn)
 		return km_error_new(KM_ERROR_FORMAT,
 				    "%s and %s both have frame 0x%llx: not two parts of one dump",
-				    a->file->path, b->file->path,
-				    (unsigned long long)b->start_pfn);
+				    a->file->path, b->file->path, (unsigned long long)b->start_pfn);
 	return NULL;
 }
 

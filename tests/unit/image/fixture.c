@@ -258,7 +258,7 @@ static size_t compress_snappy(const u8 *page, u32 size, u8 *out, size_t room)
 	if (!library)
 		die("libsnappy.so.1");
 	fn = (snappy_status(*)(const char *, size_t, char *, size_t *))dlsym(library,
-									    "snappy_compress");
+									     "snappy_compress");
 	if (fn((const char *)page, size, (char *)out, &n) != SNAPPY_OK)
 		die("snappy_compress");
 	return n;

@@ -50,9 +50,9 @@ void fx_note(struct fx_file *file, unsigned align, const char *name, u32 type, c
 
 struct fx_kdump {
 	int version;
-	u32 flags;	 /* how pages are compressed, as in a descriptor; 0: not */
-	u32 status;	 /* further flags of the header */
-	u32 block_size;	 /* 0: 4096 */
+	u32 flags;	/* how pages are compressed, as in a descriptor; 0: not */
+	u32 status;	/* further flags of the header */
+	u32 block_size; /* 0: 4096 */
 	bool is_32, big_endian;
 	int dump_level;
 	/* A letter a frame: '.' no such memory, 'x' excluded, '0' zeros, 'p' a page, 'r' a page that
@@ -69,10 +69,10 @@ void fx_kdump(struct fx_file *file, const struct fx_kdump *kdump);
 /* ---- flattened ---- */
 
 struct fx_flatten {
-	size_t record;	 /* bytes in each record */
-	bool backwards;	 /* the records come in the opposite order */
-	bool rewrite;	 /* the first comes first with wrong bytes, and again at the end */
-	bool no_end;	 /* the last record is missing */
+	size_t record;	/* bytes in each record */
+	bool backwards; /* the records come in the opposite order */
+	bool rewrite;	/* the first comes first with wrong bytes, and again at the end */
+	bool no_end;	/* the last record is missing */
 	size_t skip_from, skip_to; /* of this no record speaks */
 };
 

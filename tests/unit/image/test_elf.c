@@ -3,8 +3,8 @@
 #include "image/fixture.h"
 #include "image/image.h"
 
-
-static const char vmcoreinfo[] = "OSRELEASE=6.1.0-test\nPAGESIZE=4096\nNUMBER(phys_base)=-25165824\n";
+static const char vmcoreinfo[] =
+	"OSRELEASE=6.1.0-test\nPAGESIZE=4096\nNUMBER(phys_base)=-25165824\n";
 
 /* What a test opened: the file is gone again when it ends. */
 struct opened {

@@ -37,9 +37,9 @@ static void assert_frames(struct km_image *image)
 	u64 i;
 
 	for (i = 0; map[i]; i++) {
-		enum km_status status = map[i] == '.' ? KM_ABSENT :
-					map[i] == 'x' ? KM_EXCLUDED :
-							KM_OK;
+		enum km_status status = map[i] == '.'	? KM_ABSENT
+					: map[i] == 'x' ? KM_EXCLUDED
+							: KM_OK;
 
 		assert_int_equal(km_image_read(image, i * 4096, got, sizeof(got)), status);
 		if (status)
@@ -214,9 +214,8 @@ static void test_overlay(void **state)
 
 		for (i = 0; i < n; i++) {
 			seed = seed * 6364136223846793005ull + 1442695040888963407ull;
-			spans[i] = (struct km_span){.start = seed >> 33 & 31,
-						    .priority = i,
-						    .source = (u32)i + 1};
+			spans[i] = (struct km_span){
+				.start = seed >> 33 & 31, .priority = i, .source = (u32)i + 1};
 			spans[i].end = spans[i].start + 1 + (seed >> 40 & 31);
 			for (at = spans[i].start; at < spans[i].end; at++)
 				painted[at] = i + 1;
@@ -236,8 +235,8 @@ static void test_overlay(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_kdump),	      cmocka_unit_test(test_elf),
-		cmocka_unit_test(test_holes),	      cmocka_unit_test(test_cut_short),
+		cmocka_unit_test(test_kdump),		cmocka_unit_test(test_elf),
+		cmocka_unit_test(test_holes),		cmocka_unit_test(test_cut_short),
 		cmocka_unit_test(test_hostile_records), cmocka_unit_test(test_overlay),
 	};
 

@@ -153,9 +153,8 @@ static void test_many_threads(void **state)
 		for (j = 0; j < 8; j++) {
 			readers[j] = (struct reader){
 				.image = image, .frames = 256, .seed = j, .wrong = &wrong};
-			assert_int_equal(pthread_create(&threads[j], NULL, read_at_random,
-							&readers[j]),
-					 0);
+			assert_int_equal(
+				pthread_create(&threads[j], NULL, read_at_random, &readers[j]), 0);
 		}
 		for (j = 0; j < 8; j++)
 			pthread_join(threads[j], NULL);
@@ -380,7 +379,8 @@ static void test_what_is_no_file(void **state)
 	struct km_image *image = NULL;
 
 	(void)state;
-	assert_error(open_one("/nowhere/vmcore", NULL, &image), "/nowhere/vmcore: cannot be opened");
+	assert_error(open_one("/nowhere/vmcore", NULL, &image),
+		     "/nowhere/vmcore: cannot be opened");
 	assert_error(open_one("/", NULL, &image), "is a directory");
 	assert_error(open_one("/dev/null", NULL, &image), "/dev/null");
 	assert_error(open_one(empty, NULL, &image), "is empty");

@@ -62,10 +62,10 @@ static void assert_map(struct km_image *image, const char *frames, u64 first, u3
 	u64 i;
 
 	for (i = 0; frames[i]; i++) {
-		enum km_status status = frames[i] == '.' ? KM_ABSENT :
-					frames[i] == 'x' ? KM_EXCLUDED :
-					frames[i] == '!' ? KM_TRUNCATED :
-							   KM_OK;
+		enum km_status status = frames[i] == '.'   ? KM_ABSENT
+					: frames[i] == 'x' ? KM_EXCLUDED
+					: frames[i] == '!' ? KM_TRUNCATED
+							   : KM_OK;
 		u64 paddr = (first + i) * size;
 
 		assert_int_equal(km_image_page_status(image, paddr), status);
@@ -159,8 +159,8 @@ static void test_ranks_far_up(void **state)
 	(void)state;
 	for (i = 0; i < n; i++)
 		frames[i] = i * i % 7 < 3 ? 'r' : ".x0"[i % 3];
-	o = open_kdump(&(struct fx_kdump){
-		.version = 6, .flags = 2, .map = frames, .first_pfn = 300001});
+	o = open_kdump(
+		&(struct fx_kdump){.version = 6, .flags = 2, .map = frames, .first_pfn = 300001});
 	assert_no_error(o.error);
 	assert_map(o.image, frames, 300001, 4096);
 	assert_int_equal(km_image_page_status(o.image, 300000ull * 4096), KM_ABSENT);
@@ -219,8 +219,8 @@ static void test_views(void **state)
 
 static void test_incomplete(void **state)
 {
-	struct opened o = open_kdump(
-		&(struct fx_kdump){.version = 6, .flags = 1, .status = 8, .map = map});
+	struct opened o =
+		open_kdump(&(struct fx_kdump){.version = 6, .flags = 1, .status = 8, .map = map});
 
 	(void)state;
 	assert_no_error(o.error);
