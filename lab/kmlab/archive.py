@@ -8,12 +8,15 @@ Signatures are checked with the machine's own Debian keyring.
 
 import functools
 import getpass
+import json
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 import time
 
+from .cache import digest
 from .errors import LabError
 from .run import progress, run
 
@@ -143,6 +146,7 @@ class Suite:
                     raise
                 progress(f"{error}\nlab: going on with older lists")
                 return
+            shutil.rmtree(os.path.join(self.dir, "answers"), ignore_errors=True)
             with open(stamp, "w", encoding="ascii"):
                 pass
 
@@ -163,23 +167,46 @@ class Suite:
                     " a newer debian-archive-keyring\n" + str(error)) from error
             raise
 
-    def names(self, prefix):
-        self.refresh()
-        return self._apt("apt-cache", "pkgnames", prefix).split()
+    def _answer(self, question, find):
+        """find()'s answer, kept as long as the lists that it came from.
 
-    def show(self, package):
-        """The newest version's control fields, or None."""
+        One call of apt takes a good part of a second; a dump that is in the
+        cache must be found at once.
+        """
         self.refresh()
+        path = os.path.join(self.dir, "answers", digest(question))
         try:
-            text = self._apt("apt-cache", "show", "--no-all-versions", package)
-        except LabError:
+            with open(path, encoding="utf-8") as file:
+                return json.load(file)
+        except FileNotFoundError:
+            answer = find()
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        partial = f"{path}.{os.getpid()}"
+        with open(partial, "w", encoding="utf-8") as file:
+            json.dump(answer, file)
+        os.rename(partial, path)
+        return answer
+
+    def names(self, prefix):
+        return self._answer(
+            ["names", prefix],
+            lambda: self._apt("apt-cache", "pkgnames", prefix).split())
+
+    def _show(self, package):
+        text = self._apt("apt-cache", "madison", package)
+        if not text.strip():
             return None
+        text = self._apt("apt-cache", "show", "--no-all-versions", package)
         fields = {}
         for line in text.split("\n\n", maxsplit=1)[0].splitlines():
             key, colon, value = line.partition(": ")
             if colon and not line.startswith(" "):
                 fields[key] = value
-        return fields if "Version" in fields else None
+        return fields
+
+    def show(self, package):
+        """The newest version's control fields, or None."""
+        return self._answer(["show", package], lambda: self._show(package))
 
     def download(self, package, version):
         """Path of the package's .deb in the cache."""
@@ -198,13 +225,16 @@ class Suite:
             raise LabError(f"{folder}: expected one package")
         return os.path.join(folder, debs[0])
 
-    def closure(self, packages):
-        """[(name, version)] of the packages and all that they depend on."""
-        self.refresh()
+    def _closure(self, packages):
         text = self._apt("apt-get", "install", "--simulate", "-y",
                          "--no-install-recommends", *packages,
                          what=f"resolving {' '.join(packages)} in {self.name}")
         return re.findall(r"^Inst (\S+) \((\S+) ", text, re.M)
+
+    def closure(self, packages):
+        """[[name, version]] of the packages and all that they depend on."""
+        return self._answer(["closure", packages],
+                            lambda: self._closure(packages))
 
 
 def unpack(cache, deb):

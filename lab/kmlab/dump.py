@@ -3,6 +3,7 @@
 
 import json
 import os
+import shutil
 
 from . import guest, machine, module, scenarios, tools, truth
 from .cache import digest, hash_files
@@ -15,8 +16,13 @@ DISK_MIB = 1024
 SOURCES = tuple(os.path.join(guest.HERE, name) for name in
                 ["guest", "module"] +
                 [f"kmlab/{part}.py" for part in
-                 ("btf", "cpio", "dump", "elf", "guest", "machine", "module",
-                  "tools", "truth")])
+                 ("btf", "cpio", "guest", "machine", "module", "truth")])
+
+
+def kernel_command_line(scenario, options):
+    parts = ["console=ttyS0,115200", "rdinit=/init", "panic=1", "oops=panic",
+             f"crashkernel={options.crashkernel}M", "net.ifnames=0"]
+    return " ".join(parts + scenario["command_line"] + options.append)
 
 
 def options_key(kernel, scenario, options, tool_set):
@@ -30,8 +36,7 @@ def options_key(kernel, scenario, options, tool_set):
         "cpu": options.cpu,
         "level": options.level,
         "compression": options.compression,
-        "crashkernel": options.crashkernel,
-        "append": options.append,
+        "command_line": kernel_command_line(scenario, options),
         "tools": tool_set.versions,
         "sources": hash_files(*SOURCES),
     }
@@ -49,12 +54,6 @@ def find(cache, kernel, scenario, options, tool_set):
     if options.elf or os.path.isdir(with_elf):
         return with_elf, key
     return cache.path("dumps", folder_name(kernel, scenario, key, False)), key
-
-
-def kernel_command_line(scenario, options):
-    parts = ["console=ttyS0,115200", "rdinit=/init", "panic=1", "oops=panic",
-             f"crashkernel={options.crashkernel}M", "net.ifnames=0"]
-    return " ".join(parts + scenario["command_line"] + options.append)
 
 
 def make_disk(path, mebibytes):
@@ -115,7 +114,7 @@ def make(cache, kernel, scenario, options, tool_set, key, folder):
         with open(path("elf.img"), "wb") as file:
             file.truncate((options.memory + 256) << 20)
         disks.append((path("elf.img"), "elf"))
-    command_line = kernel_command_line(scenario, options)
+    command_line = key["command_line"]
     with cache.locked("machine", "waiting for another lab guest to end"):
         progress(f"{kernel.release}: {scenario['name']}, {options.memory} MiB,"
                  f" {options.cpus} CPUs")
@@ -126,6 +125,9 @@ def make(cache, kernel, scenario, options, tool_set, key, folder):
     collect(folder, options, path("elf.img"))
     truth.write(path("truth.raw"), path("serial1"), path("truth.json"),
                 expect_module=built is not None)
+    if built:
+        # Peers that know no BTF need the module's debug information.
+        shutil.copy(built, path("kmlab.ko"))
     for name in ("capture.cpio", "boot.cpio", "truth.raw", "serial1", "qemu.log"):
         os.remove(path(name))
     with open(path("kernel.json"), "w", encoding="utf-8") as file:
