@@ -8,6 +8,7 @@ extern const struct km_command km_command_ascii;
 extern const struct km_command km_command_bt;
 extern const struct km_command km_command_btop;
 extern const struct km_command km_command_eval;
+extern const struct km_command km_command_foreach;
 extern const struct km_command km_command_help;
 extern const struct km_command km_command_log;
 extern const struct km_command km_command_mod;
@@ -18,12 +19,14 @@ extern const struct km_command km_command_rd;
 extern const struct km_command km_command_set;
 extern const struct km_command km_command_sym;
 extern const struct km_command km_command_sys;
+extern const struct km_command km_command_task;
 
 const struct km_command *const km_commands[] = {
 	&km_command_ascii,
 	&km_command_bt,
 	&km_command_btop,
 	&km_command_eval,
+	&km_command_foreach,
 	&km_command_help,
 	&km_command_log,
 	&km_command_mod,
@@ -34,6 +37,7 @@ const struct km_command *const km_commands[] = {
 	&km_command_set,
 	&km_command_sym,
 	&km_command_sys,
+	&km_command_task,
 	NULL,
 };
 
