@@ -207,7 +207,7 @@ static void place_frame(struct walk *w, struct bt_frame *frame, bool first)
 {
 	const struct km_frame *f = &w->u.frame;
 	const struct km_stack_range *range = km_stack_set_find(&w->stack->stacks, f->sp);
-	bool switched = !first && range && w->range && range != w->range;
+	bool switched = !first && range && w->range && range != w->range, is_return;
 
 	frame->sp = f->sp;
 	frame->method = method_text(f->method);
@@ -216,6 +216,8 @@ static void place_frame(struct walk *w, struct bt_frame *frame, bool first)
 	frame->level = w->level;
 	if (first && w->stack->start_slot) {
 		frame->address = w->stack->start_slot;
+		if (w->stack->guessed)
+			frame->kind = "guessed";
 	} else if (first) {
 		/* Shown as a register block where a note has them all, as a frame otherwise. */
 		frame->kind = "exact";
@@ -234,7 +236,9 @@ static void place_frame(struct walk *w, struct bt_frame *frame, bool first)
 		frame->leaves = w->range->name;
 	if (frame->level >= 0)
 		w->level++;
-	bt_name(w->maker->k, f->pc, !strcmp(frame->kind, "call") && frame->address != f->sp, frame);
+	is_return = strcmp(frame->kind, "exact") && strcmp(frame->kind, "interrupted") &&
+		    frame->address != f->sp;
+	bt_name(w->maker->k, f->pc, is_return, frame);
 	if (range)
 		w->range = range;
 }

@@ -228,29 +228,51 @@ static void running_stack(struct km_stacks *stacks, unsigned cpu, struct km_stac
 		km_stack_scan(stacks, ret);
 }
 
+/* The task's own stack. Where the pointer to it cannot be read, the stack pointer tells: stacks are
+ * aligned to their size (THREAD_ALIGN). */
+static void add_own_stack(const struct km_stacks *stacks, const struct km_task *task,
+			  struct km_stack *ret)
+{
+	u64 start = task->stack.value, size = stacks->thread_size;
+
+	if (task->stack.status != KM_OK && task->sp.status == KM_OK && size)
+		start = task->sp.value & ~(size - 1);
+	else if (task->stack.status != KM_OK)
+		return;
+	ret->status = start <= ~size && km_stack_set_add(&ret->stacks, start, start + size,
+							 km_stack_name_task)
+			      ? KM_OK
+			      : KM_CORRUPT;
+}
+
+static void sleeping_stack(struct km_stacks *stacks, const struct km_stack_arch *own,
+			   const struct km_task *task, struct km_stack *ret)
+{
+	enum km_status status = own->switched_regs(stacks->k, task, &ret->regs, &ret->start_slot);
+
+	if (status == KM_OK) {
+		ret->lowest = task->sp.value;
+		ret->source = KM_STACK_SWITCHED;
+		return;
+	}
+	km_stack_scan(stacks, ret);
+	if (ret->status != KM_OK)
+		ret->status = status;
+}
+
 void km_stack_of(struct km_stacks *stacks, const struct km_task *task, struct km_stack *ret)
 {
 	const struct km_stack_arch *own = km_stack_arch_of(stacks->k);
 
 	*ret = (struct km_stack){.task = task->address, .status = task->stack.status};
-	if (task->stack.status == KM_OK && task->stack.value <= ~stacks->thread_size &&
-	    !km_stack_set_add(&ret->stacks, task->stack.value,
-			      task->stack.value + stacks->thread_size, km_stack_name_task))
-		ret->status = KM_CORRUPT;
-	if (!own) {
+	add_own_stack(stacks, task, ret);
+	if (!own)
 		ret->status = KM_NOT_IN_KERNEL;
-		return;
-	}
-	if (task->active && task->active_cpu >= 0 && (unsigned)task->active_cpu < stacks->n_cpus) {
+	else if (task->active && task->active_cpu >= 0 &&
+		 (unsigned)task->active_cpu < stacks->n_cpus)
 		running_stack(stacks, (unsigned)task->active_cpu, ret);
-		return;
-	}
-	ret->status = own->switched_regs(stacks->k, task, &ret->regs, &ret->start_slot);
-	ret->lowest = task->sp.value;
-	if (ret->status == KM_OK)
-		ret->source = KM_STACK_SWITCHED;
-	else
-		ret->regs = (struct km_regs){0};
+	else if (ret->stacks.count)
+		sleeping_stack(stacks, own, task, ret);
 }
 
 void km_stack_begin(const struct km_stacks *stacks, const struct km_stack *stack,

@@ -130,6 +130,7 @@ struct km_stack {
 	/* The CPU's note, where unwinding begins deeper than the note was taken: in the function that
 	 * stopped the CPU, on the way to which the note's registers were met. */
 	bool deepened;
+	bool guessed; /* the start is a guess: perhaps what is left of an earlier call */
 	struct km_regs note;
 	enum km_status status;
 	bool running;

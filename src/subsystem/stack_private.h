@@ -15,6 +15,8 @@ struct km_stack_arch {
 	/* The registers that switching away from TASK left; *RET_SLOT is where the pc was read. */
 	enum km_status (*switched_regs)(struct km_kernel *k, const struct km_task *task,
 					struct km_regs *ret, u64 *ret_slot);
+	/* The same, where the pc that it left lies at SLOT. */
+	enum km_status (*switched_at)(struct km_kernel *k, u64 slot, struct km_regs *ret);
 	/* The per-CPU base that is parked while user mode runs, in a QEMU note; 0: none. */
 	u64 (*parked_base)(const struct km_note *note);
 	/* As km_stack_is_pt_regs(). */

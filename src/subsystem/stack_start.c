@@ -86,21 +86,22 @@ static bool take(struct scan *scan, u64 pc, u64 slot)
 {
 	struct km_kernel *k = scan->stacks->k;
 	struct km_stack *stack = scan->stack;
+	struct km_regs regs = regs_at(km_kernel_arch(k), pc, slot + 8);
+	struct chain chain;
 
 	if (scan->tried++ >= CANDIDATES_MAX)
 		return false;
-	if (scan->chain) {
-		if (!reaches(k, stack, pc, slot + 8, scan->chain))
-			return false;
-	} else {
-		struct km_regs regs = regs_at(km_kernel_arch(k), pc, slot + 8);
-		struct chain chain;
-
+	/* Of a task that sleeps, the switch's other registers lie below it. */
+	if (!stack->running && km_stack_arch_of(k)->switched_at(k, slot, &regs) != KM_OK)
+		return false;
+	if (scan->chain && !reaches(k, stack, pc, slot + 8, scan->chain))
+		return false;
+	if (!scan->chain) {
 		walk(k, stack, &regs, &chain);
 		if (!chain.at_end || chain.count < 2)
 			return false;
 	}
-	stack->regs = regs_at(km_kernel_arch(k), pc, slot + 8);
+	stack->regs = regs;
 	stack->start_slot = slot;
 	return true;
 }
@@ -151,35 +152,47 @@ void km_stack_deepen(struct km_stacks *stacks, struct km_stack *stack)
 		stack->deepened = scan_function(&scan, own->stoppers[i]);
 }
 
-void km_stack_scan(struct km_stacks *stacks, struct km_stack *stack)
+/* Where the first of FUNCTIONS that leads to the stack's proper end is. */
+static bool scan_functions(struct km_stacks *stacks, struct km_stack *stack,
+			   const char *const *functions)
 {
-	/* How a CPU comes to stand still for good, innermost first. */
-	static const char *const functions[] = {
-		"machine_kexec", "crash_nmi_callback", "__crash_kexec", "panic",	"vpanic",
-		"stop_this_cpu", "oops_end",	       "die",		"default_idle", "do_idle",
-		"schedule",
-	};
-	struct scan scan = {.stacks = stacks, .stack = stack};
+	for (size_t i = 0; functions[i]; i++) {
+		struct scan scan = {.stacks = stacks, .stack = stack};
 
-	stack->regs = (struct km_regs){0};
-	stack->status = KM_UNKNOWN;
-	for (size_t i = 0; i < KM_ARRAY_SIZE(functions); i++) {
-		scan.tried = 0;
 		if (!scan_function(&scan, functions[i]))
 			continue;
 		stack->source = KM_STACK_SCANNED;
 		stack->status = KM_OK;
-		return;
+		return true;
 	}
-	/* Anything in the kernel's text whose callers lead to the stack's proper end. */
-	scan.tried = 0;
-	if (stack->stacks.count) {
-		struct km_kernel_bounds bounds = km_kernel_bounds(stacks->k);
+	return false;
+}
 
-		if (scan_range(&scan, &stack->stacks.ranges[0], bounds.stext, bounds.etext)) {
-			stack->source = KM_STACK_SCANNED;
-			stack->status = KM_OK;
-		}
+void km_stack_scan(struct km_stacks *stacks, struct km_stack *stack)
+{
+	/* How a CPU comes to stand still for good, innermost first; it then stands in the last of
+	 * them that was called, so that what is found is no leftover. */
+	static const char *const stops[] = {"machine_kexec", "crash_nmi_callback", "__crash_kexec",
+					    NULL};
+	/* Where a task may have been: perhaps a while ago. */
+	static const char *const guesses[] = {"panic",	      "vpanic",	    "stop_this_cpu",
+					      "default_idle", "__schedule", NULL};
+	struct km_kernel_bounds bounds = km_kernel_bounds(stacks->k);
+	struct scan scan = {.stacks = stacks, .stack = stack};
+
+	stack->regs = (struct km_regs){0};
+	stack->start_slot = 0;
+	stack->status = KM_UNKNOWN;
+	if (stack->running && scan_functions(stacks, stack, stops))
+		return;
+	stack->guessed = true;
+	if (scan_functions(stacks, stack, stack->running ? guesses : &guesses[4]))
+		return;
+	/* Anything in the kernel's text whose callers lead to the stack's proper end. */
+	if (stack->stacks.count &&
+	    scan_range(&scan, &stack->stacks.ranges[0], bounds.stext, bounds.etext)) {
+		stack->source = KM_STACK_SCANNED;
+		stack->status = KM_OK;
 	}
 }
 

@@ -127,8 +127,7 @@ static void x86_cpu_stacks(struct km_kernel *k, unsigned cpu, u64 thread_size,
 	km_stack_set_add(ret, entry, entry + km_page_size(k), km_stack_name_entry);
 }
 
-static enum km_status x86_switched_regs(struct km_kernel *k, const struct km_task *task,
-					struct km_regs *ret, u64 *ret_slot)
+static enum km_status x86_switched_at(struct km_kernel *k, u64 slot, struct km_regs *ret)
 {
 	static const u8 registers[] = {
 		[FRAME_BX] = KM_X86_RBX,  [FRAME_BP] = KM_X86_RBP,  [FRAME_R12] = KM_X86_R12,
@@ -138,25 +137,38 @@ static enum km_status x86_switched_regs(struct km_kernel *k, const struct km_tas
 	const struct km_slot *slots = slots_of(k);
 
 	*ret = (struct km_regs){0};
-	*ret_slot = 0;
-	if (task->sp.status != KM_OK)
-		return task->sp.status;
 	if (!slots)
 		return KM_NOMEM;
-	if (!slots[FRAME_RET].present || task->sp.value % 8)
-		return slots[FRAME_RET].present ? KM_CORRUPT : KM_NOT_IN_KERNEL;
+	if (!slots[FRAME_RET].present)
+		return KM_NOT_IN_KERNEL;
 	for (size_t i = FRAME_BX; i <= FRAME_RET; i++) {
-		struct km_maybe word = km_member(k, &slots[i], task->sp.value);
+		struct km_maybe word = km_member(k, &slots[i], slot - slots[FRAME_RET].offset);
 
 		if (word.status == KM_OK)
 			km_regs_set(ret, registers[i], word.value);
 		else if (i == FRAME_RET)
 			return word.status;
 	}
-	*ret_slot = km_member_address(&slots[FRAME_RET], task->sp.value);
-	km_regs_set(ret, KM_X86_RSP, *ret_slot + 8);
+	km_regs_set(ret, KM_X86_RSP, slot + 8);
 	km_regs_set(ret, KM_X86_CS, 0x10);
 	return KM_OK;
+}
+
+static enum km_status x86_switched_regs(struct km_kernel *k, const struct km_task *task,
+					struct km_regs *ret, u64 *ret_slot)
+{
+	const struct km_slot *slots = slots_of(k);
+
+	*ret = (struct km_regs){0};
+	*ret_slot = 0;
+	if (task->sp.status != KM_OK)
+		return task->sp.status;
+	if (!slots)
+		return KM_NOMEM;
+	if (task->sp.value % 8)
+		return KM_CORRUPT;
+	*ret_slot = task->sp.value + slots[FRAME_RET].offset;
+	return x86_switched_at(k, *ret_slot, ret);
 }
 
 /* QEMUCPUState's last word (QEMU's target/i386/arch_dump.c), since QEMU 3.0: MSR_KERNEL_GS_BASE,
@@ -217,6 +229,7 @@ const struct km_stack_arch km_stack_arch_x86_64 = {
 	.base_register = KM_X86_GS_BASE,
 	.cpu_stacks = x86_cpu_stacks,
 	.switched_regs = x86_switched_regs,
+	.switched_at = x86_switched_at,
 	.parked_base = x86_parked_base,
 	.is_pt_regs = x86_is_pt_regs,
 	.stoppers = stoppers,
