@@ -129,10 +129,12 @@ bool km_orc_numbering_fits(const struct km_orc_numbering *numbering,
 	if (!layout->sp_reg.width || !layout->bp_reg.width || !layout->sp_offset.width ||
 	    !layout->bp_offset.width)
 		return false;
+	/* Bits that are added one day leave the known ones what they were. */
+	if (!numbering->end_by_flag)
+		return layout->type.width >= own->type.width && layout->end.width == 0;
 	/* `end` came in 4.18; before, the outermost frame was one more where nothing is known. */
 	return layout->type.width == own->type.width &&
-	       (layout->signal.width != 0) == (own->signal.width != 0) &&
-	       (numbering->end_by_flag || layout->end.width == 0);
+	       (layout->signal.width != 0) == (own->signal.width != 0);
 }
 
 static u32 field(u64 bits, u8 bit, u8 width)

@@ -93,6 +93,27 @@ static void test_layout_without_end_is_an_old_one(void **state)
 	assert_false(km_orc_numbering_fits(numbering("6.4 to 7.0"), &layout));
 }
 
+static void test_layout_that_has_grown_is_read_as_the_newest(void **state)
+{
+	static const struct w_field fields[] = {OFFSETS,
+						REGISTERS,
+						FIELD("type", 40, 4),
+						FIELD("signal", 44, 1),
+						FIELD("news", 45, 2)};
+	static const u8 entry[6] = {8, 0, 0, 0, 0x03, 0x12};
+	struct km_orc_layout layout;
+	struct km_unwind_rule rule;
+
+	(void)state;
+	assert_true(layout_of(fields, KM_ARRAY_SIZE(fields), 6, &layout));
+	assert_true(km_orc_numbering_fits(numbering("7.1 and later"), &layout));
+	assert_false(km_orc_numbering_fits(numbering("before 6.3"), &layout));
+	rule = km_orc_decode(entry, &layout, numbering("7.1 and later"));
+	assert_int_equal(rule.kind, KM_RULE_CALL);
+	assert_int_equal(rule.sp_base, KM_BASE_SP);
+	assert_true(rule.signal);
+}
+
 static void test_layouts_that_make_no_sense(void **state)
 {
 	static const struct w_field no_type[] = {OFFSETS, REGISTERS, {"end", 42, 1}};
@@ -286,6 +307,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_layouts_of_all_ages),
 		cmocka_unit_test(test_layout_without_end_is_an_old_one),
+		cmocka_unit_test(test_layout_that_has_grown_is_read_as_the_newest),
 		cmocka_unit_test(test_layouts_that_make_no_sense),
 		cmocka_unit_test(test_entries_decode),
 		cmocka_unit_test(test_any_entry_decodes_to_a_rule),
