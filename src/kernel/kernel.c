@@ -105,7 +105,6 @@ void km_kernel_close(struct km_kernel *k)
 {
 	if (!k)
 		return;
-	km_orc_free(k);
 	km_modules_free(k);
 	km_cpus_free(k);
 	km_members_free(k);

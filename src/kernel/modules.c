@@ -362,7 +362,6 @@ void km_modules_free(struct km_kernel *k)
 	for (size_t i = 0; i < list->count; i++) {
 		struct km_module_state *s = &list->states[i];
 
-		km_orc_source_release(k, &s->orc);
 		if (s->types)
 			km_types_free(s->types);
 		km_space_unview(&k->space, &s->btf_view);

@@ -11,32 +11,50 @@
 
 enum { MAX_ORC_ENTRIES = 16 << 20, IP_SIZE = 4, HASH_SIZE = 20 };
 
-static bool view_table(struct km_kernel *k, u64 ip, u64 entries, u64 count,
+static bool open_table(struct km_kernel *k, u64 ip, u64 entries, u64 count,
 		       struct km_orc_source *source)
 {
+	size_t entries_size = count * k->orc_layout.entry_size;
+	u32 first;
+	u8 last;
+
 	if (!ip || !entries || !count || count > MAX_ORC_ENTRIES)
 		return false;
-	if (km_space_view(&k->space, ip, count * IP_SIZE, &source->ip) != KM_OK)
-		return false;
-	if (km_space_view(&k->space, entries, count * k->orc_layout.entry_size,
-			  &source->entries) != KM_OK) {
-		km_space_unview(&k->space, &source->ip);
-		return false;
-	}
+	*source = (struct km_orc_source){
+		.ip_address = ip, .entries_address = entries, .count = (u32)count, .present = true};
 	source->table = (struct km_orc_table){
-		.ip = source->ip.data,
-		.entries = source->entries.data,
+		.ip = km_space_mapped(&k->space, ip, count * IP_SIZE),
+		.entries = km_space_mapped(&k->space, entries, entries_size),
 		.ip_address = ip,
 		.count = (u32)count,
 	};
-	source->present = true;
-	return true;
+	source->mapped = source->table.ip && source->table.entries;
+	if (source->mapped)
+		return true;
+	source->present = km_read_u32(k, ip, &first) == KM_OK &&
+			  km_read(k, entries + entries_size - 1, &last, 1) == KM_OK;
+	return source->present;
 }
 
-void km_orc_source_release(struct km_kernel *k, struct km_orc_source *source)
+/* The entry that covers PC, as km_orc_find() finds it, in a table that is not mapped. */
+static bool read_entry(struct km_kernel *k, const struct km_orc_source *source, u64 pc, u8 size,
+		       u8 *ret)
 {
-	km_space_unview(&k->space, &source->ip);
-	km_space_unview(&k->space, &source->entries);
+	u32 low = 0, high = source->count, offset;
+
+	while (low < high) {
+		u32 middle = low + (high - low) / 2;
+		u64 at = source->ip_address + (u64)middle * IP_SIZE;
+
+		if (km_read_u32(k, at, &offset) != KM_OK)
+			return false;
+		if (at + (u64)(s64)(s32)offset <= pc)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low &&
+	       km_read(k, source->entries_address + (u64)(low - 1) * size, ret, size) == KM_OK;
 }
 
 static void find_numbering(struct km_kernel *k)
@@ -103,16 +121,11 @@ static void find_orc(struct km_kernel *k)
 	u64 count = (at[1] - at[0]) / IP_SIZE;
 
 	count = km_min(count, (at[3] - at[2]) / k->orc_layout.entry_size);
-	if (!view_table(k, at[0], at[2], count, &k->orc)) {
+	if (!open_table(k, at[0], at[2], count, &k->orc)) {
 		km_kernel_add_finding(k, true, "ORC", "the unwind tables cannot be read");
 		return;
 	}
 	find_numbering(k);
-}
-
-void km_orc_free(struct km_kernel *k)
-{
-	km_orc_source_release(k, &k->orc);
 }
 
 bool km_kernel_has_orc(struct km_kernel *k)
@@ -145,10 +158,10 @@ void km_kernel_set_numbering(struct km_kernel *k, const struct km_orc_numbering 
 	atomic_store_explicit(&k->numbering, numbering, memory_order_release);
 }
 
-static const struct km_orc_table *table_for(struct km_kernel *k, u64 pc)
+static const struct km_orc_source *table_for(struct km_kernel *k, u64 pc)
 {
 	if (pc >= k->image_start && pc < k->image_end)
-		return k->orc.present ? &k->orc.table : NULL;
+		return k->orc.present ? &k->orc : NULL;
 	const struct km_module *module = km_module_at(k, pc);
 
 	if (!module)
@@ -159,11 +172,11 @@ static const struct km_orc_table *table_for(struct km_kernel *k, u64 pc)
 		KM_LOCKED(&s->orc_once.lock);
 		if (!atomic_load_explicit(&s->orc_once.done, memory_order_relaxed)) {
 			if (k->has_orc_layout)
-				view_table(k, s->orc_ip, s->orc_entries, s->n_orcs, &s->orc);
+				open_table(k, s->orc_ip, s->orc_entries, s->n_orcs, &s->orc);
 			atomic_store_explicit(&s->orc_once.done, true, memory_order_release);
 		}
 	}
-	return s->orc.present ? &s->orc.table : NULL;
+	return s->orc.present ? &s->orc : NULL;
 }
 
 struct km_unwind_rule km_unwind_rule_at(struct km_kernel *k, u64 pc,
@@ -181,8 +194,13 @@ struct km_unwind_rule km_unwind_rule_at(struct km_kernel *k, u64 pc,
 	if (!layout || layout->entry_size != k->orc_layout.entry_size ||
 	    !km_orc_numbering_fits(numbering, layout))
 		return none;
-	const struct km_orc_table *table = table_for(k, pc);
-	const u8 *entry = table ? km_orc_find(table, pc, layout->entry_size) : NULL;
+	const struct km_orc_source *source = table_for(k, pc);
+	u8 copy[UINT8_MAX];
+	const u8 *entry = NULL;
 
+	if (source && source->mapped)
+		entry = km_orc_find(&source->table, pc, layout->entry_size);
+	else if (source && read_entry(k, source, pc, layout->entry_size, copy))
+		entry = copy;
 	return entry ? km_orc_decode(entry, layout, numbering) : none;
 }

@@ -46,10 +46,13 @@ struct km_member_table {
 	struct km_slot slots[];
 };
 
+/* A table of unwind rules: where it lies in the file as it was in memory, or, where pages have to be
+ * decoded first, its address alone. A walk over all stacks touches a tenth of it. */
 struct km_orc_source {
 	struct km_orc_table table;
-	struct km_view ip, entries;
-	bool present;
+	u64 ip_address, entries_address;
+	u32 count;
+	bool present, mapped;
 };
 
 /* The function-graph tracer's return_to_handler, then those of kretprobes by their names. */
@@ -171,10 +174,8 @@ bool km_module_symbol_by_name(struct km_kernel *k, const struct km_module *modul
 bool km_module_symbol_at(struct km_kernel *k, const struct km_module *module, u64 address,
 			 struct km_symbol *ret);
 /* orc.c */
-void km_orc_free(struct km_kernel *k);
 /* Where tracers make functions return to instead of to their callers. */
 const u64 *km_trampolines(struct km_kernel *k);
-void km_orc_source_release(struct km_kernel *k, struct km_orc_source *source);
 
 /* unwind_tracers.c: the return address that a tracer replaced by TRAMPOLINE in the word at SLOT; 0 where
  * it cannot be told. */

@@ -13,9 +13,13 @@ enum { NONE, PREV_SP, DX, DI, BP, SP, R10, R13, BP_IND, SP_IND }; /* registers *
 
 enum { STACK_SIZE = 0x4000 };
 
+/* Where a table of offsets lies that is in two pages which are not neighbours in memory. */
+#define SCATTERED (FX_VMALLOC + 0x8ff8)
+
 struct orc {
 	struct fixture f;
 	u32 count;
+	u64 ips;
 };
 
 static void orc_begin(struct orc *o)
@@ -23,6 +27,7 @@ static void orc_begin(struct orc *o)
 	struct btf_writer *w = &o->f.btf;
 
 	o->count = 0;
+	o->ips = IP_TABLE;
 	fx_begin(&o->f);
 	u32 s16_ = w_int(w, "short", 2, 1), u32_ = w_int(w, "unsigned int", 4, 0);
 
@@ -40,7 +45,7 @@ static void orc_begin(struct orc *o)
 static void orc_rule(struct orc *o, u64 address, unsigned type, unsigned sp_reg, s16 sp_offset,
 		     unsigned bp_reg, s16 bp_offset)
 {
-	u64 at = IP_TABLE + 4 * o->count;
+	u64 at = o->ips + 4 * o->count;
 	s32 ip = (s32)(address - at);
 	u8 entry[6];
 
@@ -48,7 +53,10 @@ static void orc_rule(struct orc *o, u64 address, unsigned type, unsigned sp_reg,
 	memcpy(entry + 2, &bp_offset, 2);
 	entry[4] = (u8)(sp_reg | bp_reg << 4);
 	entry[5] = (u8)(type | (type == REGS || type == REGS_PARTIAL ? 8 : 0));
-	fx_put(&o->f, at, &ip, 4);
+	if (o->ips == SCATTERED)
+		fx_put(&o->f, at ^ 0x1000, &ip, 4);
+	else
+		fx_put(&o->f, at, &ip, 4);
 	fx_put(&o->f, ENTRIES + 6 * o->count, entry, 6);
 	o->count++;
 }
@@ -64,8 +72,8 @@ static const struct km_orc_numbering *numbering(void)
 
 static void orc_open(struct orc *o)
 {
-	fx_symbol(&o->f, "__start_orc_unwind_ip", IP_TABLE);
-	fx_symbol(&o->f, "__stop_orc_unwind_ip", IP_TABLE + 4 * o->count);
+	fx_symbol(&o->f, "__start_orc_unwind_ip", o->ips);
+	fx_symbol(&o->f, "__stop_orc_unwind_ip", o->ips + 4 * o->count);
 	fx_symbol(&o->f, "__start_orc_unwind", ENTRIES);
 	fx_symbol(&o->f, "__stop_orc_unwind", ENTRIES + 6 * o->count);
 	fx_open(&o->f);
@@ -118,9 +126,8 @@ static void assert_proper_end(struct km_unwinder *u)
 }
 
 /* FN(1): a plain frame that saves rbp; FN(2): one by frame pointer; FN(3): the outermost. */
-static void begin_calls(struct orc *o)
+static void write_calls(struct orc *o)
 {
-	orc_begin(o);
 	orc_rule(o, FN(1), CALL, SP, 24, PREV_SP, -16);
 	orc_rule(o, FN(2), CALL, BP, 16, PREV_SP, -16);
 	orc_rule(o, FN(3), END, NONE, 0, NONE, 0);
@@ -129,6 +136,40 @@ static void begin_calls(struct orc *o)
 	word(o, STACK + 0x110, FN(2) + 0x20);
 	word(o, STACK + 0x200, 0x4242);
 	word(o, STACK + 0x208, FN(3) + 0x30);
+}
+
+static void begin_calls(struct orc *o)
+{
+	orc_begin(o);
+	write_calls(o);
+}
+
+static void assert_calls(struct orc *o)
+{
+	struct km_regs regs = start(FN(1) + 8, STACK + 0x100, 0);
+	struct km_unwinder u;
+
+	km_unwind_begin(&u, o->f.k, &regs, stacks, 2);
+	assert_frame(&u, KM_FRAME_EXACT, FN(1) + 8, STACK + 0x100);
+	assert_frame(&u, KM_FRAME_CALL, FN(2) + 0x20, STACK + 0x118);
+	assert_frame(&u, KM_FRAME_CALL, FN(3) + 0x30, STACK + 0x210);
+	assert_proper_end(&u);
+}
+
+/* Compressed dumps have no table in one piece: it is read where it is asked. */
+static void a_table_in_pieces(void **state)
+{
+	auto_orc o;
+	(void)state;
+
+	orc_begin(&o);
+	o.ips = SCATTERED;
+	dump_put64(&o.f.d, 0x8000 + 8 * 8, fx_phys(FX_VMALLOC + 0x9000) | 1);
+	dump_put64(&o.f.d, 0x8000 + 8 * 9, fx_phys(FX_VMALLOC + 0x8000) | 1);
+	write_calls(&o);
+	orc_open(&o);
+	assert_calls(&o);
+	assert_int_equal(km_unwind_rule_at(o.f.k, FN(1) - 1, NULL).kind, KM_RULE_UNDEFINED);
 }
 
 static void calls_up_to_the_outermost(void **state)
@@ -406,6 +447,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(calls_up_to_the_outermost),
+		cmocka_unit_test(a_table_in_pieces),
 		cmocka_unit_test(a_return_address_past_its_function),
 		cmocka_unit_test(an_interrupt_on_another_stack),
 		cmocka_unit_test(a_system_call_ends_in_user_mode),
