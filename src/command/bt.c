@@ -251,7 +251,7 @@ static struct km_error *choose(struct km_session *session, struct km_args *args,
 		}
 		return NULL;
 	}
-	if (r->panic) {
+	if (r->panic && !km_args_count(args)) {
 		KM_TRY(panic_task(session, tasks, &task));
 		return add_task(list, task);
 	}

@@ -529,18 +529,19 @@ static struct km_error *given_start(struct bt_maker *maker, struct km_stack *sta
 	const struct bt_options *o = maker->options;
 	const struct km_arch *arch = km_kernel_arch(maker->k);
 	u64 sp = o->has_sp ? o->sp : stack->regs.value[arch->sp];
-	u64 ip = o->ip, slot = 0;
+	u64 ip = o->ip, slot = 0, word;
 
 	if (!o->has_ip && !o->has_sp)
 		return NULL;
 	if (!km_stack_set_find(&stack->stacks, sp) || sp % 8)
 		return km_error_new(KM_ERROR_USAGE, "invalid stack address for this task: %" PRIx64,
 				    sp);
-	/* With -S alone the first return address from there on. */
+	/* With -S alone the first return address from there on. SP may be what stands in brackets, where
+	 * the return address itself lies. */
 	while (!o->has_ip && km_read_u64(maker->k, sp, &ip) == KM_OK && !km_is_text(maker->k, ip) &&
 	       km_stack_set_find(&stack->stacks, sp + 8))
 		sp += 8;
-	if (!o->has_ip) {
+	if (!o->has_ip || (km_read_u64(maker->k, sp, &word) == KM_OK && word == ip)) {
 		slot = sp;
 		sp += 8;
 	}

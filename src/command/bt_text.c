@@ -168,7 +168,7 @@ static void stack_text(struct km_out *out, const void *record)
 	print_header(out, stack->task, &stack->pid, &stack->cpu, stack->command);
 	if (options->mode == BT_TEXT_FROM && stack->n_frames) {
 		km_outf(out, "              START: ");
-		print_place(out, &stack->frames[0], options->offsets);
+		print_place(out, &stack->frames[0], false);
 	}
 	/* The first of a text search is its start, shown above. */
 	for (size_t i = options->mode == BT_TEXT_FROM; i < stack->n_frames; i++)

@@ -5,6 +5,7 @@
  * carry the changes back. But a stack that is unwound with the wrong one does not end where stacks
  * end, and every dump has dozens of sleeping tasks to try on.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "subsystem/stack_private.h"
@@ -85,6 +86,7 @@ void km_stack_learn_numbering(struct km_kernel *k, const struct km_tasks *tasks)
 	struct km_numbering_score scores[MAX_NUMBERINGS] = {0};
 	const struct km_orc_layout *layout = km_kernel_orc_layout(k);
 	size_t count = 0;
+	char others[48] = "no other fits struct orc_entry";
 	u32 next = 0;
 	int best;
 
@@ -110,10 +112,11 @@ void km_stack_learn_numbering(struct km_kernel *k, const struct km_tasks *tasks)
 		if ((int)i != best && scores[i].ended > next)
 			next = scores[i].ended;
 	km_kernel_set_numbering(k, scores[best].numbering);
+	if (count > 1)
+		snprintf(others, sizeof(others), "next best of %zu: %u", count, next);
 	km_kernel_add_finding(
 		k, false, "ORC numbering",
-		"learned: %u of %u sleeping tasks' stacks end properly with that of %s, "
-		"next best %u",
+		"learned: %u of %u sleeping tasks' stacks end properly with that of %s; %s",
 		scores[best].ended, scores[best].tried,
-		km_orc_numbering_name(scores[best].numbering), next);
+		km_orc_numbering_name(scores[best].numbering), others);
 }
