@@ -13,13 +13,16 @@ extern const struct km_command km_command_help;
 extern const struct km_command km_command_log;
 extern const struct km_command km_command_mod;
 extern const struct km_command km_command_ps;
+extern const struct km_command km_command_pte;
 extern const struct km_command km_command_ptob;
+extern const struct km_command km_command_ptov;
 extern const struct km_command km_command_quit;
 extern const struct km_command km_command_rd;
 extern const struct km_command km_command_set;
 extern const struct km_command km_command_sym;
 extern const struct km_command km_command_sys;
 extern const struct km_command km_command_task;
+extern const struct km_command km_command_vtop;
 
 const struct km_command *const km_commands[] = {
 	&km_command_ascii,
@@ -31,13 +34,16 @@ const struct km_command *const km_commands[] = {
 	&km_command_log,
 	&km_command_mod,
 	&km_command_ps,
+	&km_command_pte,
 	&km_command_ptob,
+	&km_command_ptov,
 	&km_command_quit,
 	&km_command_rd,
 	&km_command_set,
 	&km_command_sym,
 	&km_command_sys,
 	&km_command_task,
+	&km_command_vtop,
 	NULL,
 };
 

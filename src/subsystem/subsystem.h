@@ -16,5 +16,9 @@
 #include "subsystem/system.h"
 #include "subsystem/stack.h"
 #include "subsystem/slab.h"
+#include "subsystem/walk.h"
+#include "subsystem/vma.h"
+#include "subsystem/page.h"
+#include "subsystem/path.h"
 
 #endif

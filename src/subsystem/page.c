@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* From physical memory to its struct page and back, and what the page's flags are called. */
+#include <string.h>
+
+#include "subsystem/page.h"
+
+enum { PAGE_FLAGS, PAGE_MAPPING, PAGE_INDEX, PAGE_COUNT, PAGE_WHOLE, PAGE_ROWS };
+
+static const struct km_member_row page_rows[PAGE_ROWS] = {
+	/* 6.18 wraps the word as memdesc_flags_t. */
+	[PAGE_FLAGS] = {"page", "flags.f|flags"},
+	[PAGE_MAPPING] = {"page", "mapping"},
+	/* 6.16 renamed it, that nobody uses it of a page that is not a folio's head. */
+	[PAGE_INDEX] = {"page", "index|__folio_index"},
+	/* _count until 4.6. */
+	[PAGE_COUNT] = {"page", "_refcount.counter|_count.counter"},
+	[PAGE_WHOLE] = {"page", "="},
+};
+
+/* Where x86_64's map of struct pages lies where nothing moves it (CONFIG_RANDOMIZE_MEMORY unset). */
+#define VMEMMAP_FIXED 0xffffea0000000000ULL
+
+static bool page_map(struct km_kernel *k, u64 *ret_base, u64 *ret_size)
+{
+	const struct km_slot *slots = km_kernel_members(k, page_rows, PAGE_ROWS);
+	u64 symbol = km_symbol_address(k, "vmemmap_base");
+
+	*ret_base = VMEMMAP_FIXED;
+	if (!slots || !slots[PAGE_WHOLE].present || !slots[PAGE_WHOLE].size)
+		return false;
+	*ret_size = slots[PAGE_WHOLE].size;
+	return !symbol || km_read_u64(k, symbol, ret_base) == KM_OK;
+}
+
+bool km_page_at(struct km_kernel *k, u64 physical, struct km_page *ret)
+{
+	const struct km_slot *slots = km_kernel_members(k, page_rows, PAGE_ROWS);
+	unsigned shift = km_kernel_arch(k)->page_shift;
+	u64 base, size, page;
+
+	if (!page_map(k, &base, &size) || physical >> shift > (UINT64_MAX - base) / size)
+		return false;
+	page = base + (physical >> shift) * size;
+	*ret = (struct km_page){
+		.address = page,
+		.physical = physical >> shift << shift,
+		.flags = km_member(k, &slots[PAGE_FLAGS], page),
+		.mapping = km_member(k, &slots[PAGE_MAPPING], page),
+		.index = km_member(k, &slots[PAGE_INDEX], page),
+		.count = km_member(k, &slots[PAGE_COUNT], page),
+	};
+	return ret->flags.status != KM_UNMAPPED;
+}
+
+bool km_page_physical(struct km_kernel *k, u64 address, u64 *ret)
+{
+	unsigned shift = km_kernel_arch(k)->page_shift;
+	u64 base, size, pfn;
+
+	if (!page_map(k, &base, &size) || address < base || (address - base) % size)
+		return false;
+	pfn = (address - base) / size;
+	if (pfn >= km_image_info(km_kernel_image(k))->max_pfn)
+		return false;
+	*ret = pfn << shift;
+	return true;
+}
+
+/* Several flags share a bit under other names: the enum's first name for it is the bit's own. */
+static const char *flag_name(struct km_type flags, unsigned bit)
+{
+	u32 n = km_type_enumerator_count(flags);
+	struct km_enumerator e;
+
+	for (u32 i = 0; i < n; i++) {
+		if (!km_type_enumerator(flags, i, &e) || strncmp(e.name, "PG_", 3))
+			continue;
+		if (e.value == (s64)bit)
+			return e.name + 3;
+	}
+	return NULL;
+}
+
+void km_page_flags_text(struct km_kernel *k, u64 flags, struct km_str *out)
+{
+	struct km_type type;
+	s64 count;
+	bool any = false;
+
+	if (!km_type(k, "enum pageflags", &type) || !km_enumerator(k, "__NR_PAGEFLAGS", &count))
+		return;
+	/* Above the flags stand the page's zone, node and section. */
+	for (unsigned bit = 0; bit < 64 && (s64)bit < count; bit++) {
+		const char *name = flags >> bit & 1 ? flag_name(type, bit) : NULL;
+
+		if (!name)
+			continue;
+		km_str_addf(out, "%c%s", any ? ',' : ' ', name);
+		any = true;
+	}
+}

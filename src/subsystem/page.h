@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* struct page (include/linux/mm_types.h, include/linux/page-flags.h): what stands for a page of memory. */
+#ifndef KM_SUBSYSTEM_PAGE_H
+#define KM_SUBSYSTEM_PAGE_H
+
+#include "kernel/kernel.h"
+
+struct km_page {
+	u64 address; /* of its struct page */
+	u64 physical;
+	/* As they lie there: what they mean depends on what the page is used for. */
+	struct km_maybe flags, mapping, index, count;
+};
+
+/* The struct page of physical address PHYSICAL, by the kernel's virtual map of them (vmemmap); false
+ * where this kernel has none, or none there. */
+bool km_page_at(struct km_kernel *k, u64 physical, struct km_page *ret);
+/* The physical address that the struct page at ADDRESS stands for; false where none can lie there. */
+bool km_page_physical(struct km_kernel *k, u64 address, u64 *ret);
+/* " referenced,uptodate" by this kernel's enum pageflags, appended to OUT; nothing where no bit of the
+ * enum is set. */
+void km_page_flags_text(struct km_kernel *k, u64 flags, struct km_str *out);
+
+#endif
