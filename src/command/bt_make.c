@@ -10,7 +10,8 @@ enum {
 	FRAMES_MAX = 1000,	   /* the deepest real stacks have under 200 */
 	FRAME_WORDS_MAX = 1 << 17, /* the words of 1 MiB */
 	EXCEPTIONS_MAX = 256,
-	WAITING_MAX = 256, /* bytes of stack that panic() needs to wait */
+	OVERFLOW_MAX = 4096, /* bytes below a stack that are still meant for it: its guard page */
+	WAITING_MAX = 256,   /* bytes of stack that panic() needs to wait */
 };
 
 typedef KM_VEC(struct bt_frame) frame_vec;
@@ -226,6 +227,8 @@ static void place_frame(struct walk *w, struct bt_frame *frame, bool first)
 	} else if (w->interrupted) {
 		frame->kind = "interrupted";
 		frame->address = f->sp;
+		/* A stack that has overflowed is met below its start, in no range at all. */
+		switched = w->range && range != w->range;
 		if (!switched || !is_exception_stack(w->range))
 			frame->level = -1;
 	} else if (switched && f->has_pt_regs) {
@@ -239,8 +242,7 @@ static void place_frame(struct walk *w, struct bt_frame *frame, bool first)
 	is_return = strcmp(frame->kind, "exact") && strcmp(frame->kind, "interrupted") &&
 		    frame->address != f->sp;
 	bt_name(w->maker->k, f->pc, is_return, frame);
-	if (range)
-		w->range = range;
+	w->range = range;
 }
 
 static struct km_error *add_frame(struct walk *w, bool first)
@@ -384,7 +386,7 @@ static struct km_error *texts_from(struct bt_maker *maker, const struct km_stack
 				   frame_vec *frames, frame_vec *ret)
 {
 	u64 at;
-	const struct km_stack_range *range;
+	const struct km_stack_range *range, *own = &stack->stacks.ranges[0];
 	size_t first = 0;
 
 	/* What waits within panic() is passed over. */
@@ -429,6 +431,11 @@ static struct km_error *texts_from(struct bt_maker *maker, const struct km_stack
 		}
 		range = sp ? km_stack_set_find(&stack->stacks, sp) : NULL;
 		at = sp;
+		/* The stack that has overflowed is searched from its start on. */
+		if (sp && !range && own->start - sp <= OVERFLOW_MAX) {
+			range = own;
+			at = own->start;
+		}
 		/* A frame of its own, where the exception had a stack of its own. */
 		if (range && range != km_stack_set_find(&stack->stacks, entry) &&
 		    i + 1 < frames->count && frames->data[i + 1].level >= 0)
