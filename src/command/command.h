@@ -13,6 +13,7 @@
 #include "base/base.h"
 #include "kernel/kernel.h"
 #include "subsystem/subsystem.h"
+#include "value/value.h"
 
 struct km_out;
 struct km_session;
@@ -29,6 +30,7 @@ enum km_field_type {
 	KM_FIELD_ADDRESS, /* u64, shown "0x…" */
 	KM_FIELD_CHARS,	  /* char[], NUL-terminated in place */
 	KM_FIELD_TEXT,	  /* const char *; NULL is null */
+	KM_FIELD_JSON,	  /* const char * that is JSON already (a C value's own shape); NULL is null */
 	KM_FIELD_TEXTS,	  /* const char *const *, `count_offset` is a size_t */
 	KM_FIELD_STATUS,  /* enum km_status: null where KM_OK, else its text */
 	KM_FIELD_MAYBE,	  /* struct km_maybe, unsigned; null and NAME_error where not readable */
@@ -53,6 +55,11 @@ struct km_field {
 	{                                                                                          \
 		.name = #member_, .type = field_, .offset = offsetof(type_, member_),              \
 		.help = help_                                                                      \
+	}
+/* The same under a name of its own. */
+#define KM_FIELD_NAMED(name_, type_, member_, field_, help_)                                       \
+	{                                                                                          \
+		.name = name_, .type = field_, .offset = offsetof(type_, member_), .help = help_   \
 	}
 #define KM_FIELD_NESTED(type_, member_, field_, kind_, help_)                                      \
 	{                                                                                          \
@@ -153,6 +160,7 @@ struct km_session {
 	const char *dump_name; /* as the user gave it */
 	u64 task;	       /* struct task_struct of the context; 0: none yet */
 	struct km_tasks *tasks; /* made by km_session_tasks() */
+	KM_VEC(struct km_value) values; /* what `p` has printed: $1, $2, … */
 	struct km_stacks *stacks; /* made by km_session_stacks() */
 	unsigned radix;	       /* of integers: 10 or 16 */
 	bool json;

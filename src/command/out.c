@@ -257,6 +257,10 @@ static void json_field(struct km_out *out, const struct km_field *field, const v
 		else
 			km_str_add(b, "null");
 		break;
+	case KM_FIELD_JSON:
+		text = *(const char *const *)at;
+		km_str_add(b, text ? text : "null");
+		break;
 	case KM_FIELD_TEXTS:
 		json_texts(out, *(const char *const *const *)at,
 			   *(const size_t *)((const char *)record + field->count_offset));

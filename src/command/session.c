@@ -30,6 +30,7 @@ void km_session_done(struct km_session *session)
 {
 	forget_problems(session);
 	km_vec_free(&session->problems);
+	km_vec_free(&session->values);
 	km_stacks_free(session->stacks);
 	session->stacks = NULL;
 	if (session->tasks)
@@ -99,6 +100,41 @@ static struct km_error *unknown_command(const char *name)
 	return km_error_new(KM_ERROR_USAGE, "there is no command %s; help lists them", name);
 }
 
+/*
+ * As under crash, a line may begin with a type's name (struct is meant) or with a symbol's (p is): the
+ * words after it are that command's. Commands' own names come first.
+ */
+static const struct km_command *implied_command(struct km_session *session, const char *word)
+{
+	km_auto_free char *name = strdup(word);
+	struct km_type type;
+	enum km_type_kind kind;
+
+	if (!name)
+		return NULL;
+	name[strcspn(name, ".:")] = 0;
+	if (km_type(session->kernel, name, &type)) {
+		kind = km_type_kind(km_type_strip(type));
+		if (kind == KM_TYPE_STRUCT || kind == KM_TYPE_UNION)
+			return km_command_find("*");
+		return strcmp(name, word) ? NULL : km_command_find("whatis");
+	}
+	name[strcspn(name, "[-")] = 0;
+	return km_symbol_address(session->kernel, name) ? km_command_find("p") : NULL;
+}
+
+static struct km_error *run_implied(struct km_session *session, const struct km_command *command,
+				    size_t argc, const char *const *argv)
+{
+	km_auto_free const char **words = calloc(argc + 1, sizeof(*words));
+
+	if (!words)
+		return km_error_nomem();
+	words[0] = command->name;
+	memcpy(words + 1, argv, argc * sizeof(*words));
+	return km_session_command(session, argc + 1, words);
+}
+
 struct km_error *km_session_command(struct km_session *session, size_t argc,
 				    const char *const *argv)
 {
@@ -107,8 +143,12 @@ struct km_error *km_session_command(struct km_session *session, size_t argc,
 	struct km_error *error;
 	struct km_args args;
 
-	if (!command)
+	if (!command) {
+		command = implied_command(session, argv[0]);
+		if (command)
+			return run_implied(session, command, argc, argv);
 		return unknown_command(argv[0]);
+	}
 	if (argc == 2 && !strcmp(argv[1], "--help")) {
 		km_help_print(session->out, command);
 		return NULL;

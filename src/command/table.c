@@ -12,6 +12,7 @@ extern const struct km_command km_command_foreach;
 extern const struct km_command km_command_help;
 extern const struct km_command km_command_log;
 extern const struct km_command km_command_mod;
+extern const struct km_command km_command_p;
 extern const struct km_command km_command_ps;
 extern const struct km_command km_command_pte;
 extern const struct km_command km_command_ptob;
@@ -19,12 +20,17 @@ extern const struct km_command km_command_ptov;
 extern const struct km_command km_command_quit;
 extern const struct km_command km_command_rd;
 extern const struct km_command km_command_set;
+extern const struct km_command km_command_star;
+extern const struct km_command km_command_struct;
 extern const struct km_command km_command_sym;
 extern const struct km_command km_command_sys;
 extern const struct km_command km_command_task;
+extern const struct km_command km_command_union;
 extern const struct km_command km_command_vtop;
+extern const struct km_command km_command_whatis;
 
 const struct km_command *const km_commands[] = {
+	&km_command_star,
 	&km_command_ascii,
 	&km_command_bt,
 	&km_command_btop,
@@ -33,6 +39,7 @@ const struct km_command *const km_commands[] = {
 	&km_command_help,
 	&km_command_log,
 	&km_command_mod,
+	&km_command_p,
 	&km_command_ps,
 	&km_command_pte,
 	&km_command_ptob,
@@ -40,10 +47,13 @@ const struct km_command *const km_commands[] = {
 	&km_command_quit,
 	&km_command_rd,
 	&km_command_set,
+	&km_command_struct,
 	&km_command_sym,
 	&km_command_sys,
 	&km_command_task,
+	&km_command_union,
 	&km_command_vtop,
+	&km_command_whatis,
 	NULL,
 };
 

@@ -10,7 +10,7 @@
 #include "value/value.h"
 
 /* Hostile types may contain themselves; no C type is nested so deep. */
-enum { MAX_DEPTH = 24, OFFSET_COLUMN = 6 };
+enum { MAX_DEPTH = 24, ADDRESS_COLUMN = 2 + 18 };
 
 /* DWARF and BTF say "long unsigned int", people and gdb "unsigned long". */
 static const char *const spellings[][2] = {
@@ -35,6 +35,7 @@ static const char *int_name(const char *name)
 struct definer {
 	const struct km_definition_options *options;
 	struct km_str *out;
+	int column;
 	u64 budget; /* lines left: what is defined may be hostile */
 };
 
@@ -210,6 +211,10 @@ void km_ctype_declare(const struct km_ctype *type, const char *name, struct km_s
 			break;
 		}
 	}
+	if (type->is_const)
+		km_str_add(out, "const ");
+	if (type->is_volatile)
+		km_str_add(out, "volatile ");
 	if (type->base.types) {
 		declare(type->base, &inner, out, NULL, 0, 1);
 		return;
@@ -223,7 +228,7 @@ static void column(struct definer *d, bool has_offset, u64 bit_offset)
 {
 	char text[40] = "";
 	u64 at = bit_offset / 8 + (d->options->addresses ? d->options->base : 0);
-	int width = d->options->addresses ? 2 + 18 : OFFSET_COLUMN;
+	int width = d->column;
 
 	if (!d->options->offsets)
 		return;
@@ -322,6 +327,18 @@ static void define_body(struct definer *d, struct km_type type, u64 bit_offset, 
 	km_str_add_char(d->out, '}');
 }
 
+int km_type_offset_column(struct km_type type, const struct km_definition_options *options)
+{
+	char text[40];
+	u64 size = 0;
+
+	if (options->addresses)
+		return ADDRESS_COLUMN;
+	km_type_size(type, &size);
+	return 2 + snprintf(text, sizeof(text), options->hexadecimal ? "[0x%llx]" : "[%llu]",
+			    (unsigned long long)size);
+}
+
 void km_type_define(struct km_type type, const struct km_definition_options *options,
 		    struct km_str *out)
 {
@@ -331,6 +348,7 @@ void km_type_define(struct km_type type, const struct km_definition_options *opt
 
 	type = km_type_strip(type);
 	kind = km_type_kind(type);
+	d.column = km_type_offset_column(type, d.options);
 	if (kind != KM_TYPE_STRUCT && kind != KM_TYPE_UNION && kind != KM_TYPE_ENUM) {
 		struct km_ctype plain = km_ctype_of(type);
 

@@ -124,7 +124,7 @@ struct km_error *km_lex_next(struct km_lexer *lexer)
 		return lex_number(lexer);
 	if (*lexer->at == '\'')
 		return lex_character(lexer);
-	if (is_name_start(*lexer->at) || (*lexer->at == '$' && is_name_start(lexer->at[1]))) {
+	if (is_name_start(*lexer->at) || (*lexer->at == '$' && is_name_part(lexer->at[1]))) {
 		t->kind = *lexer->at == '$' ? KM_TOKEN_VARIABLE : KM_TOKEN_NAME;
 		start = lexer->at++;
 		while (is_name_part(*lexer->at))

@@ -115,12 +115,14 @@ static struct km_error *parse_specifiers(struct km_kernel *k, struct km_lexer *l
 					 struct km_ctype *ret)
 {
 	static const char *const tags[] = {"struct", "union", "enum"};
+	bool any = false, done = false, is_const = false, is_volatile = false;
 	struct specifiers s = {0};
-	bool any = false, done = false;
 	size_t i;
 
 	for (;;) {
 		if (skip_qualifier(lexer)) {
+			is_const |= km_lex_is_name(lexer, "const");
+			is_volatile |= km_lex_is_name(lexer, "volatile");
 			KM_TRY(km_lex_next(lexer));
 			continue;
 		}
@@ -144,6 +146,8 @@ static struct km_error *parse_specifiers(struct km_kernel *k, struct km_lexer *l
 	}
 	if (any)
 		*ret = from_specifiers(&s);
+	ret->is_const = is_const;
+	ret->is_volatile = is_volatile;
 	return NULL;
 }
 

@@ -34,6 +34,7 @@ enum km_builtin {
  */
 struct km_ctype {
 	struct km_type base;
+	bool is_const, is_volatile; /* of the base, as a declaration spelled it */
 	unsigned depth;
 	struct km_derivation derived[KM_CTYPE_DEPTH];
 };
@@ -65,13 +66,16 @@ struct km_error *km_parse_ctype(struct km_kernel *k, const char *text,
 void km_ctype_declare(const struct km_ctype *type, const char *name, struct km_str *out);
 /* The whole definition of a struct, union or enum, as gdb's ptype lays it out. */
 struct km_definition_options {
-	bool offsets;	   /* a column with each member's offset before it */
+	bool offsets; /* a column with each member's offset before it, as wide as the size needs */
 	bool hexadecimal;  /* of the offsets */
 	bool addresses;	   /* … and they are addresses, counted from BASE */
 	u64 base;
 };
 void km_type_define(struct km_type type, const struct km_definition_options *options,
 		    struct km_str *out);
+
+/* How wide the column of offsets is, the blank after it left out. */
+int km_type_offset_column(struct km_type type, const struct km_definition_options *options);
 
 /* ---- values --------------------------------------------------------------------------------- */
 
@@ -140,7 +144,10 @@ struct km_format {
  * be read is marked in its place: <excluded from the dump>. */
 void km_value_format(struct km_kernel *k, const struct km_value *value,
 		     const struct km_format *format, struct km_str *out);
-/* The same as a top-level result: pointers have their type before them. */
+/* The value as JSON: see json.c for how. */
+void km_value_json(struct km_kernel *k, const struct km_value *value, const struct km_job *job,
+		   struct km_str *out);
+/* As km_value_format(), for a top-level result: pointers have their type before them. */
 void km_value_print(struct km_kernel *k, const struct km_value *value,
 		    const struct km_format *format, struct km_str *out);
 

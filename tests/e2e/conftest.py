@@ -74,9 +74,15 @@ class Kmortem:
         return [r for r in answer['records'] if kind is None or r['kind'] == kind]
 
 
+def unique_keys(pairs):
+    keys = [key for key, _ in pairs]
+    assert len(keys) == len(set(keys)), f'a name twice in one object: {sorted(keys)}'
+    return dict(pairs)
+
+
 def parse_stream(text):
     """The JSON objects of TEXT, one after the other."""
-    decoder = json.JSONDecoder()
+    decoder = json.JSONDecoder(object_pairs_hook=unique_keys)
     at, found = 0, []
     while at < len(text):
         while at < len(text) and text[at].isspace():
