@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Run by drgn's own Python: every task's stack of a dump, as JSON on standard output.
 
-usage: drgn_stacks.py DUMP VMLINUX MODULES_DIRECTORY
+usage: drgn_stacks.py DUMP VMLINUX DIRECTORY_OF_MODULES...
 """
 
 import itertools
@@ -16,7 +16,7 @@ from drgn.helpers.linux.pid import for_each_task
 from drgn.helpers.linux.sched import idle_task, task_cpu, task_state_to_char
 
 
-def load(dump, vmlinux, modules):
+def load(dump, vmlinux, directories):
     prog = drgn.Program()
     prog.set_core_dump(dump)
     prog.load_debug_info([vmlinux])
@@ -25,11 +25,10 @@ def load(dump, vmlinux, modules):
     for module in list_for_each_entry("struct module", prog["modules"].address_of_(), "list"):
         name = module.name.string_().decode()
         names.append(name)
-        for spelling in (name, name.replace("_", "-")):
-            for suffix in (".ko.debug", ".ko"):
-                path = os.path.join(modules, spelling + suffix)
-                if os.path.exists(path):
-                    paths.append(path)
+        for spelling in {name, name.replace("_", "-")}:
+            candidates = [os.path.join(directory, spelling + suffix)
+                          for directory in directories for suffix in (".ko.debug", ".ko")]
+            paths += list(filter(os.path.exists, candidates))[:1]
     if paths:
         try:
             prog.load_debug_info(paths)
@@ -82,8 +81,8 @@ def task_record(prog, task):
 
 
 def main():
-    dump, vmlinux, modules = sys.argv[1:4]
-    prog, names = load(dump, vmlinux, modules)
+    dump, vmlinux, *directories = sys.argv[1:]
+    prog, names = load(dump, vmlinux, directories)
     tasks = [idle_task(prog, cpu) for cpu in for_each_possible_cpu(prog)]
     tasks += list(for_each_task(prog))
     output = {"drgn": drgn.__version__, "modules": names,
