@@ -133,13 +133,15 @@ def opcodes(peer, ours):
             if tag != "equal":
                 yield peer[a:b], ours[c:d]
         return
-    # difflib is quadratic: long texts are compared as sets of lines first, then the
+    # difflib is quadratic: long texts are compared as sets of lines first, those that
+    # only one side has in blocks with the same first word (an address), and then the
     # order of the lines that both have.
     left, right = collections.Counter(peer), collections.Counter(ours)
-    for line in (left - right).elements():
-        yield [line], []
-    for line in (right - left).elements():
-        yield [], [line]
+    blocks = collections.defaultdict(lambda: ([], []))
+    for side, rest in enumerate((left - right, right - left)):
+        for line in rest.elements():
+            blocks[line.split(" ", 1)[0]][side].append(line)
+    yield from blocks.values()
     common = left & right
     ordered = [list(keep(lines, common)) for lines in (peer, ours)]
     for a, b in zip(*ordered):
