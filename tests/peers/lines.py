@@ -42,6 +42,17 @@ class Entry:
         self.asked = 0
 
 
+def agree(entry, peer, ours):
+    """Whether both sides match in whole, with the same text in groups of the same name."""
+    left = entry.peer.fullmatch(peer) if entry.peer else None
+    right = entry.ours.fullmatch(ours) if entry.ours else None
+    if (entry.peer and not left) or (entry.ours and not right):
+        return False
+    if not (left and right):
+        return True
+    return all(left[name] == right[name] for name in set(left.groupdict()) & set(right.groupdict()))
+
+
 class Differences:
     def __init__(self, path):
         with open(path, "rb") as file:
@@ -72,14 +83,8 @@ class Differences:
         for entry in self.of("line", where):
             if bool(entry.peer) != (peer is not None) or bool(entry.ours) != (ours is not None):
                 continue
-            left = entry.peer.fullmatch(peer) if entry.peer else None
-            right = entry.ours.fullmatch(ours) if entry.ours else None
-            if (entry.peer and not left) or (entry.ours and not right):
+            if not agree(entry, peer, ours):
                 continue
-            if left and right:
-                shared = set(left.groupdict()) & set(right.groupdict())
-                if any(left[name] != right[name] for name in shared):
-                    continue
             entry.seen += 1
             return True
         return False
@@ -106,8 +111,7 @@ class Differences:
             return False
         for entry in self.of("frame", where):
             if (ours.sp - peer.sp == entry.sp
-                    and any(entry.peer.fullmatch(name) for name in peer.names)
-                    and any(entry.ours.fullmatch(name) for name in ours.names)):
+                    and any(agree(entry, a, b) for a in peer.names for b in ours.names)):
                 entry.seen += 1
                 return True
         return False
