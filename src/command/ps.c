@@ -243,7 +243,7 @@ static void row_text(struct km_out *out, const void *record)
 		row_stack(row, place);
 	else
 		snprintf(place, sizeof(place), "%016" PRIx64, row->task.address);
-	km_outf(out, "%c%8s%8s%4s  %16s  %2s %5.1f %8s %8s  %s%s%s\n", row->task.active ? '>' : ' ',
+	km_outf(out, "%c %7s %7s %3s  %16s  %2s %5.1f %8s %8s  %s%s%s\n", row->task.active ? '>' : ' ',
 		km_cell(row->task.pid, pid), km_cell(row->task.ppid, ppid),
 		km_cell(row->task.cpu, cpu), place, row->state, row->memory / 10.0,
 		km_cell(row->vsz, vsz), km_cell(row->rss, rss), brackets ? "[" : "",

@@ -12,16 +12,16 @@
 static const char *const phrases[] = {
 	"Kernel panic - not syncing: ",
 	"Kernel panic: ",
+	"kernel BUG at ",
 	"BUG: unable to handle ",
 	"BUG: kernel NULL pointer dereference",
+	"Oops: ",
 	"general protection fault",
 	"double fault: ",
 	"divide error: ",
 	"stack segment: ",
 	"invalid opcode: ",
 	"Unable to handle kernel ",
-	"Oops: ",
-	"kernel BUG at ",
 	"sysrq: Trigger a crash",
 	"SysRq : Trigger a crash",
 };
