@@ -95,7 +95,7 @@ def test_symbols_agree(kmortem, dump, form):
     missing = [s for s in wanted if int(s['address'], 16) > 1 << 32 and
                s['address'] not in found]
     assert not missing, missing[:5]
-    ours = kmortem.records(dump.path(form), 'sym -m kmlab')
+    ours = kmortem.records(dump.path(form), 'sym -m kmlab', 'symbol')
     ours = {(int(r['address'], 16), r['name']) for r in ours}
     theirs = {(int(s['address'], 16), s['name']) for s in symbols if s.get('module') == 'kmlab'}
     assert theirs and theirs <= ours, sorted(theirs - ours)[:5]
