@@ -14,7 +14,7 @@ enum { NONE, PREV_SP, DX, DI, BP, SP, R10, R13, BP_IND, SP_IND }; /* registers *
 enum { STACK_SIZE = 0x4000 };
 
 /* Where a table of offsets lies that is in two pages which are not neighbours in memory. */
-#define SCATTERED (FX_VMALLOC + 0x8ff8)
+#define SCATTERED (0xffffffffa0000000ULL + 0xff8)
 
 struct orc {
 	struct fixture f;
@@ -54,7 +54,7 @@ static void orc_rule(struct orc *o, u64 address, unsigned type, unsigned sp_reg,
 	entry[4] = (u8)(sp_reg | bp_reg << 4);
 	entry[5] = (u8)(type | (type == REGS || type == REGS_PARTIAL ? 8 : 0));
 	if (o->ips == SCATTERED)
-		fx_put(&o->f, at ^ 0x1000, &ip, 4);
+		dump_put(&o->f.d, 0x20000 + ((at ^ 0x1000) & 0x1fff), &ip, 4);
 	else
 		fx_put(&o->f, at, &ip, 4);
 	fx_put(&o->f, ENTRIES + 6 * o->count, entry, 6);
@@ -164,8 +164,9 @@ static void a_table_in_pieces(void **state)
 
 	orc_begin(&o);
 	o.ips = SCATTERED;
-	dump_put64(&o.f.d, 0x8000 + 8 * 8, fx_phys(FX_VMALLOC + 0x9000) | 1);
-	dump_put64(&o.f.d, 0x8000 + 8 * 9, fx_phys(FX_VMALLOC + 0x8000) | 1);
+	dump_put64(&o.f.d, 0x3000 + 8 * 256, 0x9000 | 1);
+	dump_put64(&o.f.d, 0x9000, 0x21000 | 1);
+	dump_put64(&o.f.d, 0x9008, 0x20000 | 1);
 	write_calls(&o);
 	orc_open(&o);
 	assert_calls(&o);
