@@ -7,6 +7,7 @@
 
 static const struct km_arch *const known[] = {
 	&km_arch_x86_64,
+	&km_arch_arm64,
 };
 
 const struct km_arch *km_arch_by_machine(u16 machine)

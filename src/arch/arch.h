@@ -39,6 +39,15 @@ enum km_x86_reg {
 	KM_X86_N_REGS,
 };
 
+/* Order of struct user_pt_regs (arch/arm64/include/uapi/asm/ptrace.h); x29 is the frame pointer. */
+enum km_arm64_reg {
+	KM_ARM64_X0,
+	KM_ARM64_SP = KM_ARM64_X0 + 31,
+	KM_ARM64_PC,
+	KM_ARM64_PSTATE,
+	KM_ARM64_N_REGS,
+};
+
 struct km_space;
 
 enum { KM_CALL_BYTES = 8, KM_PROLOGUE_BYTES = 16 };
@@ -79,6 +88,8 @@ struct km_arch {
 	bool (*call_target)(const u8 *bytes, u64 pc, u64 *ret);
 	/* Does a function that begins with BYTES (KM_PROLOGUE_BYTES) save the frame pointer first? */
 	bool (*saves_fp)(const u8 *bytes);
+	/* A code pointer without what authentication put into its unused bits; NULL: there is none. */
+	u64 (*strip_signature)(const struct km_space *space, u64 address);
 	/* The physical address of the page-table root that a control register's value points at. */
 	u64 (*root_from_register)(u64 value);
 	const char *(*register_name)(unsigned n);
@@ -104,7 +115,9 @@ struct km_space {
 	struct km_image *image;
 	const struct km_arch *arch;
 	u64 root; /* physical address of the top table; KM_NO_ROOT: no tables */
-	unsigned levels;       /* of page tables: 4 or 5; 0: the arch's default */
+	unsigned levels;       /* x86_64: of page tables, 4 or 5; 0: the arch's default */
+	unsigned page_shift;   /* arm64: of the granule, 12, 14 or 16; 0: the arch's default */
+	unsigned va_bits;      /* arm64: of a virtual address; 0: 48 */
 	u64 encryption_mask;   /* bits of an entry that are no address (AMD SME/SEV) */
 	struct km_window windows[KM_SPACE_WINDOWS];
 	unsigned n_windows;

@@ -5,6 +5,6 @@
 
 #include "arch/arch.h"
 
-extern const struct km_arch km_arch_x86_64;
+extern const struct km_arch km_arch_x86_64, km_arch_arm64;
 
 #endif

@@ -84,8 +84,8 @@ u64 km_thread_size(struct km_kernel *k)
 	return k->thread_size;
 }
 
-/* PAGE_SIZE: VMCOREINFO has it, and on x86_64 there is but one. */
+/* PAGE_SIZE: on x86_64 there is but one; where there are more, VMCOREINFO said so at the open. */
 u64 km_page_size(struct km_kernel *k)
 {
-	return (u64)1 << k->arch->page_shift;
+	return (u64)1 << (k->space.page_shift ? k->space.page_shift : k->arch->page_shift);
 }

@@ -10,6 +10,7 @@
 /* How memory is made translatable, architecture by architecture. */
 static const struct km_kernel_setup *const setups[] = {
 	&km_kernel_setup_x86_64,
+	&km_kernel_setup_arm64,
 };
 
 static void for_each_lock(struct km_kernel *k, void (*fn)(pthread_mutex_t *lock))

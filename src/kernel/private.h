@@ -143,7 +143,7 @@ extern const struct km_kernel_setup {
 	/* Fills k->space, image bounds and page_offset. TRIED collects what did not work. */
 	bool (*setup)(struct km_kernel *k, const struct km_kernel_options *options,
 		      struct km_str *tried);
-} km_kernel_setup_x86_64;
+} km_kernel_setup_x86_64, km_kernel_setup_arm64;
 
 /* vmcoreinfo.c */
 struct km_error *km_vmcoreinfo_load_file(struct km_kernel *k, const char *path) km_must_check;

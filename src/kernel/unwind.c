@@ -166,19 +166,21 @@ static void look_up_rule(struct km_unwinder *u)
 
 /* ---- one step ------------------------------------------------------------------------------------ */
 
-static struct km_frame frame_at(enum km_frame_kind kind, enum km_unwind_method method, u64 pc, u64 sp)
+static struct km_frame frame_at(const struct km_arch *arch, enum km_frame_kind kind, enum km_unwind_method method, u64 pc, u64 sp)
 {
 	struct km_frame f = {.kind = kind, .method = method, .pc = pc, .sp = sp};
 
-	km_regs_set(&f.regs, KM_X86_RIP, pc);
-	km_regs_set(&f.regs, KM_X86_RSP, sp);
+	km_regs_set(&f.regs, arch->pc, pc);
+	km_regs_set(&f.regs, arch->sp, sp);
 	return f;
 }
 
-static void carry_bp(const struct km_frame *from, struct km_frame *to)
+static void carry_bp(const struct km_unwinder *u, struct km_frame *to)
 {
-	if (km_regs_has(&from->regs, KM_X86_RBP))
-		km_regs_set(&to->regs, KM_X86_RBP, from->regs.value[KM_X86_RBP]);
+	unsigned fp = u->k->arch->fp;
+
+	if (km_regs_has(&u->frame.regs, fp))
+		km_regs_set(&to->regs, fp, u->frame.regs.value[fp]);
 }
 
 /* The caller's frame pointer: saved where the rule says, or still in its register. */
@@ -188,7 +190,7 @@ static void restore_bp(struct km_unwinder *u, struct km_frame *to)
 	u64 at, value;
 
 	if (rule->bp_base == KM_BASE_UNDEFINED) {
-		carry_bp(&u->frame, to);
+		carry_bp(u, to);
 		return;
 	}
 	if (rule->bp_base == KM_BASE_PREV_SP)
@@ -196,7 +198,7 @@ static void restore_bp(struct km_unwinder *u, struct km_frame *to)
 	else if (!base_value(&u->frame, rule->bp_base, &at))
 		return;
 	if (read_word(u, at + (u64)(s64)rule->bp_offset, &value) == KM_OK)
-		km_regs_set(&to->regs, KM_X86_RBP, value);
+		km_regs_set(&to->regs, u->k->arch->fp, value);
 }
 
 /* Does the chain of frame pointers go on at BP: a saved one above it, and a return address? */
@@ -205,6 +207,8 @@ static bool frame_pointer_holds(struct km_unwinder *u, u64 bp, u64 sp, u64 *ret_
 	if (bp & 7 || bp < sp || stack_of(u, bp) < 0 || stack_of(u, bp) != stack_of(u, sp) ||
 	    read_word(u, bp, ret_saved) != KM_OK || read_word(u, bp + 8, ret_pc) != KM_OK)
 		return false;
+	if (u->k->arch->strip_signature)
+		*ret_pc = u->k->arch->strip_signature(&u->k->space, *ret_pc);
 	return km_is_text(u->k, *ret_pc - 1);
 }
 
@@ -220,8 +224,8 @@ static bool is_code(struct km_unwinder *u, const struct km_frame *f)
 		return true;
 	return f->pc >= u->k->arch->kernel_start(&u->k->space) &&
 	       u->k->arch->is_canonical(&u->k->space, f->pc) &&
-	       km_regs_has(&f->regs, KM_X86_RBP) &&
-	       frame_pointer_holds(u, f->regs.value[KM_X86_RBP], f->sp, &saved, &pc);
+	       km_regs_has(&f->regs, u->k->arch->fp) &&
+	       frame_pointer_holds(u, f->regs.value[u->k->arch->fp], f->sp, &saved, &pc);
 }
 
 static bool step_orc(struct km_unwinder *u, struct km_frame *to)
@@ -231,8 +235,8 @@ static bool step_orc(struct km_unwinder *u, struct km_frame *to)
 	if (!u->rule_holds)
 		return false;
 	if (from->has_pt_regs) {
-		*to = frame_at(KM_FRAME_EXACT, KM_UNWIND_ORC, from->pt_regs.value[KM_X86_RIP],
-			       from->pt_regs.value[KM_X86_RSP]);
+		*to = frame_at(u->k->arch, KM_FRAME_EXACT, KM_UNWIND_ORC, from->pt_regs.value[u->k->arch->pc],
+			       from->pt_regs.value[u->k->arch->sp]);
 		to->regs = from->pt_regs;
 		if (from->pt_regs_partial)
 			restore_bp(u, to);
@@ -252,7 +256,7 @@ static bool step_orc(struct km_unwinder *u, struct km_frame *to)
 
 			pc = original ? original : pc;
 		}
-	*to = frame_at(u->rule.signal ? KM_FRAME_EXACT : KM_FRAME_CALL, KM_UNWIND_ORC, pc,
+	*to = frame_at(u->k->arch, u->rule.signal ? KM_FRAME_EXACT : KM_FRAME_CALL, KM_UNWIND_ORC, pc,
 		       u->caller_sp);
 	to->return_slot = slot;
 	restore_bp(u, to);
@@ -266,14 +270,14 @@ static bool step_orc(struct km_unwinder *u, struct km_frame *to)
 static bool step_frame_pointer(struct km_unwinder *u, struct km_frame *to)
 {
 	const struct km_frame *from = &u->frame;
-	u64 bp = from->regs.value[KM_X86_RBP], saved, pc;
+	u64 bp = from->regs.value[u->k->arch->fp], saved, pc;
 
-	if (!km_regs_has(&from->regs, KM_X86_RBP) ||
+	if (!km_regs_has(&from->regs, u->k->arch->fp) ||
 	    !frame_pointer_holds(u, bp, from->sp, &saved, &pc))
 		return false;
-	*to = frame_at(KM_FRAME_CALL, KM_UNWIND_FP, pc, bp + 16);
+	*to = frame_at(u->k->arch, KM_FRAME_CALL, KM_UNWIND_FP, pc, bp + 16);
 	to->return_slot = bp + 8;
-	km_regs_set(&to->regs, KM_X86_RBP, saved);
+	km_regs_set(&to->regs, u->k->arch->fp, saved);
 	return true;
 }
 
@@ -294,11 +298,11 @@ static void restore_bp_by_prologue(struct km_unwinder *u, u64 start, u64 slot, s
 
 	if (slot - 8 < u->frame.sp || km_read(u->k, start, bytes, sizeof(bytes)) != KM_OK ||
 	    !u->k->arch->saves_fp(bytes)) {
-		carry_bp(&u->frame, to);
+		carry_bp(u, to);
 		return;
 	}
 	if (read_word(u, slot - 8, &value) == KM_OK)
-		km_regs_set(&to->regs, KM_X86_RBP, value);
+		km_regs_set(&to->regs, u->k->arch->fp, value);
 }
 
 /*
@@ -324,7 +328,7 @@ static bool step_call_site(struct km_unwinder *u, struct km_frame *to)
 		    !u->k->arch->call_target(bytes, pc, &target) ||
 		    target != function.symbol.address)
 			continue;
-		*to = frame_at(KM_FRAME_CALL, KM_UNWIND_CALL_SITE, pc, at + 8);
+		*to = frame_at(u->k->arch, KM_FRAME_CALL, KM_UNWIND_CALL_SITE, pc, at + 8);
 		to->return_slot = at;
 		restore_bp_by_prologue(u, target, at, to);
 		return true;
@@ -346,7 +350,7 @@ static bool step_scan(struct km_unwinder *u, struct km_frame *to)
 			return false;
 		if (!follows_call(u, pc))
 			continue;
-		*to = frame_at(KM_FRAME_GUESSED, KM_UNWIND_SCAN, pc, at + 8);
+		*to = frame_at(u->k->arch, KM_FRAME_GUESSED, KM_UNWIND_SCAN, pc, at + 8);
 		to->return_slot = at;
 		return true;
 	}
@@ -400,6 +404,17 @@ static bool is_outermost(const struct km_unwinder *u)
 	return u->frame.has_pt_regs && u->k->arch->is_user(&u->frame.pt_regs);
 }
 
+/* A chain of frame pointers ends in a record of zeros (arm64: at the top of every stack). */
+static bool chain_ends(struct km_unwinder *u)
+{
+	const struct km_regs *regs = &u->frame.regs;
+	u64 saved, pc, fp = regs->value[u->k->arch->fp];
+
+	return km_regs_has(regs, u->k->arch->fp) && frame_pointer_serves(u) &&
+	       read_word(u, fp, &saved) == KM_OK && read_word(u, fp + 8, &pc) == KM_OK &&
+	       !saved && !pc;
+}
+
 void km_unwind_begin(struct km_unwinder *u, struct km_kernel *k, const struct km_regs *regs,
 		     const struct km_stack_range *stacks, size_t n_stacks)
 {
@@ -433,7 +448,7 @@ bool km_unwind_next(struct km_unwinder *u)
 		look_up_rule(u);
 		return true;
 	}
-	if (is_outermost(u)) {
+	if (is_outermost(u) || chain_ends(u)) {
 		u->at_end = u->done = true;
 		u->why = KM_OK;
 		return false;
