@@ -4,6 +4,7 @@
 import argparse
 import os
 import shutil
+import signal
 import sys
 
 from . import archive, dump, guest, kernel, scenarios, tools
@@ -127,7 +128,13 @@ def build_parser():
     return parser
 
 
+def interrupt(number, frame):
+    raise KeyboardInterrupt
+
+
 def main(arguments=None):
+    # A lab that is told to end must not leave its guest behind.
+    signal.signal(signal.SIGTERM, interrupt)
     options = build_parser().parse_args(arguments)
     try:
         options.run(Cache(), options)
