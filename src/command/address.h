@@ -55,6 +55,9 @@ void km_memory_close(struct km_memory *memory);
 /* User or kernel memory: which one ADDRESS means by itself. */
 enum km_memory_kind km_memory_kind_of(struct km_session *session, u64 address);
 enum km_status km_memory_read(struct km_memory *memory, u64 address, void *buf, size_t len);
+/* COUNT words of SIZE bytes from ADDRESS on as rd shows them, with the characters beside them. */
+struct km_error *km_show_memory(struct km_session *session, struct km_memory *memory, u64 address,
+				u64 count, unsigned size) km_must_check;
 const char *km_memory_name(enum km_memory_kind kind); /* "kernel virtual address", … */
 
 #endif

@@ -306,7 +306,7 @@ static struct km_error *take_range(struct km_session *session, struct km_args *a
 struct rd {
 	struct km_session *session;
 	const struct rd_options *o;
-	struct km_memory memory;
+	struct km_memory *memory;
 	struct km_slab_map slabs;
 	bool has_slabs;
 	bool read_any;
@@ -363,7 +363,7 @@ static void flush_gap(struct rd *rd)
 /* Skips what shares the page of ADDRESS, and cannot be read for REASON; how many items that are. */
 static u64 add_gap(struct rd *rd, u64 address, u64 left, enum km_status reason)
 {
-	u64 size = rd->o->view.size, page = sizeof(rd->memory.page_bytes);
+	u64 size = rd->o->view.size, page = sizeof(rd->memory->page_bytes);
 	u64 items = ((address | (page - 1)) - address) / size + 1;
 
 	items = km_min(items, left);
@@ -409,7 +409,7 @@ static struct km_error *show_words(struct rd *rd)
 
 	while (left && !km_out_failed(session->out)) {
 		u8 bytes[8] = {0};
-		enum km_status status = km_memory_read(&rd->memory, address, bytes, size);
+		enum km_status status = km_memory_read(rd->memory, address, bytes, size);
 
 		if (km_job_check(session->job) != KM_OK)
 			return km_error_new(KM_ERROR_CANCELLED, "stopped at %" PRIx64, address);
@@ -440,7 +440,7 @@ static struct km_error *show_words(struct rd *rd)
 	}
 	line_done(rd, &line, text);
 	if (!rd->read_any && first != KM_OK)
-		return km_error_status(first, "%s %" PRIx64, km_memory_name(rd->memory.kind),
+		return km_error_status(first, "%s %" PRIx64, km_memory_name(rd->memory->kind),
 				       rd->o->address);
 	flush_gap(rd);
 	return NULL;
@@ -467,7 +467,7 @@ static struct km_error *show_characters(struct rd *rd)
 	size_t n = 0;
 
 	while (left && !km_out_failed(session->out)) {
-		enum km_status status = km_memory_read(&rd->memory, address, &text[n], 1);
+		enum km_status status = km_memory_read(rd->memory, address, &text[n], 1);
 
 		if (km_job_check(session->job) != KM_OK)
 			return km_error_new(KM_ERROR_CANCELLED, "stopped at %" PRIx64, address);
@@ -477,7 +477,7 @@ static struct km_error *show_characters(struct rd *rd)
 			characters_done(rd, address, text, &n);
 			if (address == rd->o->address)
 				return km_error_status(status, "%s %" PRIx64,
-						       km_memory_name(rd->memory.kind), address);
+						       km_memory_name(rd->memory->kind), address);
 			missing = add_gap(rd, address, left, status);
 			address += missing;
 			left -= missing;
@@ -566,7 +566,7 @@ static struct km_error *copy_out(struct rd *rd)
 
 		if (km_job_check(rd->session->job) != KM_OK)
 			return km_error_new(KM_ERROR_CANCELLED, "stopped at %" PRIx64, address);
-		if (km_memory_read(&rd->memory, address, bytes, now) != KM_OK)
+		if (km_memory_read(rd->memory, address, bytes, now) != KM_OK)
 			copy.unreadable += now;
 		KM_TRY(write_all(fd, copy.file, bytes, now));
 		address += now;
@@ -579,13 +579,32 @@ static struct km_error *copy_out(struct rd *rd)
 	return NULL;
 }
 
+struct km_error *km_show_memory(struct km_session *session, struct km_memory *memory, u64 address,
+				u64 count, unsigned size)
+{
+	const struct rd_options o = {
+		.view = {.size = size, .characters = true},
+		.address = address,
+		.count = count,
+	};
+	struct rd rd = {.session = session, .o = &o, .memory = memory};
+	const void *view = km_out_view(session->out);
+	struct km_error *error;
+
+	km_out_set_view(session->out, &o.view);
+	error = show_words(&rd);
+	km_out_set_view(session->out, view);
+	return error;
+}
+
 static struct km_error *rd_run(struct km_session *session, struct km_args *args)
 {
 	struct rd_options o = {.view = {.size = 8, .characters = true}};
 	km_auto_free struct rd *rd = calloc(1, sizeof(*rd));
+	km_auto_free struct km_memory *memory = calloc(1, sizeof(*memory));
 	struct km_error *error;
 
-	if (!rd)
+	if (!rd || !memory)
 		return km_error_nomem();
 	KM_TRY(take_options(args, &o));
 	if (o.view.format == RD_ASCII)
@@ -595,7 +614,8 @@ static struct km_error *rd_run(struct km_session *session, struct km_args *args)
 	KM_TRY(take_range(session, args, &o));
 	rd->session = session;
 	rd->o = &o;
-	KM_TRY(km_memory_open(session, o.kind, &rd->memory));
+	KM_TRY(km_memory_open(session, o.kind, memory));
+	rd->memory = memory;
 	if (o.view.slabs)
 		rd->has_slabs = km_slab_map_init(session->kernel, &rd->slabs);
 	if (o.view.slabs && !rd->has_slabs)
@@ -603,7 +623,7 @@ static struct km_error *rd_run(struct km_session *session, struct km_args *args)
 	km_out_set_view(session->out, &o.view);
 	error = o.file ? copy_out(rd) :
 		o.view.format == RD_ASCII ? show_characters(rd) : show_words(rd);
-	km_memory_close(&rd->memory);
+	km_memory_close(rd->memory);
 	km_out_set_view(session->out, NULL);
 	return error;
 }

@@ -19,6 +19,7 @@ extern const struct km_command km_command_ptob;
 extern const struct km_command km_command_ptov;
 extern const struct km_command km_command_quit;
 extern const struct km_command km_command_rd;
+extern const struct km_command km_command_search;
 extern const struct km_command km_command_set;
 extern const struct km_command km_command_star;
 extern const struct km_command km_command_struct;
@@ -46,6 +47,7 @@ const struct km_command *const km_commands[] = {
 	&km_command_ptov,
 	&km_command_quit,
 	&km_command_rd,
+	&km_command_search,
 	&km_command_set,
 	&km_command_struct,
 	&km_command_sym,

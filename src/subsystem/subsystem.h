@@ -17,6 +17,7 @@
 #include "subsystem/stack.h"
 #include "subsystem/slab.h"
 #include "subsystem/walk.h"
+#include "subsystem/layout.h"
 #include "subsystem/vma.h"
 #include "subsystem/page.h"
 #include "subsystem/path.h"
