@@ -57,18 +57,16 @@ static struct km_error *parse_policies(const char *text, u64 *ret)
 	return NULL;
 }
 
-static struct km_error *set_mode(struct ps_options *o, enum ps_mode mode, int *seen)
+static struct km_error *set_mode(struct ps_options *o, enum ps_mode mode)
 {
 	if (o->mode != PS_TABLE && o->mode != mode)
 		return km_error_new(KM_ERROR_USAGE,
 				    "only one of -p -c -t -l -m -a -g -r -S can be shown at a time");
 	o->mode = mode;
-	++*seen;
 	return NULL;
 }
 
-static struct km_error *take_option(struct ps_options *o, int letter, const char *value,
-				    int *modes)
+static struct km_error *take_option(struct ps_options *o, int letter, const char *value)
 {
 	static const struct {
 		char letter;
@@ -82,7 +80,7 @@ static struct km_error *take_option(struct ps_options *o, int letter, const char
 	for (size_t i = 0; i < KM_ARRAY_SIZE(mode_letters); i++) {
 		if (mode_letters[i].letter == letter) {
 			o->ago = letter == 'm';
-			return set_mode(o, mode_letters[i].mode, modes);
+			return set_mode(o, mode_letters[i].mode);
 		}
 	}
 	switch (letter) {
@@ -325,7 +323,7 @@ static struct km_error *ps_run(struct km_session *session, struct km_args *args)
 {
 	struct ps_context ps = {.session = session};
 	struct km_error *error;
-	int letter, modes = 0, n_options = 0;
+	int letter, n_options = 0;
 	const char *value;
 
 	for (;;) {
@@ -333,7 +331,7 @@ static struct km_error *ps_run(struct km_session *session, struct km_args *args)
 		if (!letter)
 			break;
 		n_options++;
-		KM_TRY(take_option(&ps.options, letter, value, &modes));
+		KM_TRY(take_option(&ps.options, letter, value));
 	}
 	KM_TRY(check_options(&ps.options, n_options));
 	KM_TRY(km_session_tasks(session, &ps.tasks));
