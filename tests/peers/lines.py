@@ -145,7 +145,8 @@ def opcodes(peer, ours):
     for side, rest in enumerate((left - right, right - left)):
         for line in rest.elements():
             blocks[line.split(" ", 1)[0]][side].append(line)
-    yield from blocks.values()
+    for block in blocks.values():
+        yield tuple(sorted(lines, key=lambda line: line.rsplit(" ", 1)[-1]) for lines in block)
     common = left & right
     ordered = [list(keep(lines, common)) for lines in (peer, ours)]
     for a, b in zip(*ordered):
