@@ -17,8 +17,9 @@ KINDS = {
     "line": {"peer", "ours"},
     # A function that only one side shows above the first frame in common.
     "leading": {"side", "frame"},
-    # Two frames at the same pc, named differently, or whose stack pointers differ by "sp".
-    "frame": {"peer", "ours", "sp"},
+    # Two frames at the same pc (or not, where "pc" is false), named differently, or whose
+    # stack pointers differ by "sp".
+    "frame": {"peer", "ours", "sp", "pc"},
     # A stack that goes on where the other one ends.
     "tail": {"side", "frame"},
 }
@@ -35,6 +36,7 @@ class Entry:
         self.substitute = table.get("as")
         self.side = table.get("side")
         self.sp = table.get("sp", 0)
+        self.same_pc = table.get("pc", True)
         self.peer = re.compile(table["peer"]) if "peer" in table else None
         self.ours = re.compile(table["ours"]) if "ours" in table else None
         self.frame = re.compile(table["frame"]) if "frame" in table else None
@@ -107,10 +109,8 @@ class Differences:
     def same_frame(self, where, peer, ours):
         if peer.same(ours):
             return True
-        if peer.pc != ours.pc:
-            return False
         for entry in self.of("frame", where):
-            if (ours.sp - peer.sp == entry.sp
+            if (ours.sp - peer.sp == entry.sp and (peer.pc == ours.pc or not entry.same_pc)
                     and any(agree(entry, a, b) for a in peer.names for b in ours.names)):
                 entry.seen += 1
                 return True
