@@ -52,7 +52,8 @@ static void match_text(struct km_out *out, const void *record)
 	if (m->is_text)
 		km_outf(out, "%s\n", m->text);
 	else if (m->label)
-		km_outf(out, "%" PRIx64 " (%s)\n", m->value, m->label);
+		km_outf(out, m->label[0] == '(' ? "%" PRIx64 " %s\n" : "%" PRIx64 " (%s)\n", m->value,
+			m->label);
 	else
 		km_outf(out, "%" PRIx64 " \n", m->value);
 }
@@ -166,13 +167,13 @@ static struct km_error *add_string(struct search_options *o, const char *word)
 static struct km_error *add_value(struct km_session *session, struct search_options *o,
 				  const char *word)
 {
-	u64 value, all = o->size == 8 ? UINT64_MAX : ((u64)1 << (8 * o->size)) - 1;
+	u64 value, number, all = o->size == 8 ? UINT64_MAX : ((u64)1 << (8 * o->size)) - 1;
 
 	KM_TRY(km_parse_address(session, word, &value));
 	if (value & ~all)
 		return km_error_new(KM_ERROR_USAGE, "value too large for -%c option: %" PRIx64,
 				    o->size == 4 ? 'w' : 'h', value);
-	if (!km_parse_number(word, true, &value))
+	if (!km_parse_number(word, true, &number))
 		o->labels[o->scan.count] = word;
 	o->scan.values[o->scan.count++] = value & o->scan.keep;
 	return NULL;
@@ -271,12 +272,12 @@ static struct km_error *add_kernel(struct km_session *session, unsigned parts,
 	areas[1].part = PART_VMEMMAP;
 	areas[1].start = layout.vmemmap;
 	areas[1].end = layout.vmemmap_end;
-	areas[2].part = PART_IMAGE;
-	areas[2].start = layout.image;
-	areas[2].end = layout.image_end;
-	areas[3].part = PART_MODULES;
-	areas[3].start = layout.modules;
-	areas[3].end = layout.modules_end;
+	areas[2].part = PART_MODULES;
+	areas[2].start = layout.modules;
+	areas[2].end = layout.modules_end;
+	areas[3].part = PART_IMAGE;
+	areas[3].start = layout.image;
+	areas[3].end = layout.image_end;
 	if (parts & PART_DIRECT)
 		KM_TRY(km_search_add_physical(session, layout.direct_map, spans));
 	for (size_t i = 0; i < KM_ARRAY_SIZE(areas); i++)
@@ -371,7 +372,8 @@ static bool found(void *data, u64 address, size_t which, const u8 *bytes, size_t
 		km_outf(s->session->out, "%16" PRIx64 ":  %0*" PRIx64 " ", address, (int)o->size * 2,
 			match.value);
 		if (match.label)
-			km_outf(s->session->out, "(%s)", match.label);
+			km_outf(s->session->out, match.label[0] == '(' ? "%s" : "(%s)",
+				match.label);
 		km_outf(s->session->out, "\n");
 	}
 	show_words(s, address + o->size, around);
