@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A thin front: meson and ninja build, tests/run tests. Everything installs what it needs.
 .DEFAULT_GOAL := build
-.PHONY: build demo check check-lab check-peers bench fuzz install format clean help
+.PHONY: build demo check check-lab check-peers bench fuzz install schema format clean help
 
 build: ## build build/kmortem
 	@scripts/install-deps build
@@ -37,6 +37,9 @@ fuzz: ## an hour of each fuzz harness (FUZZ_SECONDS)
 
 install: build ## install under meson's prefix (DESTDIR is honoured)
 	@meson install -C build
+
+schema: build ## write docs/schema anew from the commands' own tables
+	@build/kmortem schema --write docs/schema
 
 format: ## lay out the C sources by .clang-format
 	@git ls-files '*.[ch]' | xargs clang-format -i

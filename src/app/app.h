@@ -19,5 +19,6 @@ struct km_subcommand {
 };
 
 int km_app_open(int argc, char **argv);
+int km_app_schema(int argc, char **argv);
 
 #endif

@@ -8,6 +8,7 @@
 
 static const struct km_subcommand subcommands[] = {
 	{"open", "look into a dump (the default)", km_app_open},
+	{"schema", "the shape of what commands write with --json", km_app_schema},
 };
 
 static void usage(FILE *to)

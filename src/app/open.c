@@ -4,12 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "app/app.h"
 #include "command/command.h"
+#include "shell/shell.h"
 
 static const char help[] =
 	"usage: kmortem [open] [OPTION]… DUMP…\n"
@@ -22,6 +22,7 @@ static const char help[] =
 	"  -i, --input FILE       run the commands in FILE, one line each ('-': standard input)\n"
 	"      --json             one JSON object for each command, instead of text\n"
 	"  -s, --silent           no banner before the prompt\n"
+	"      --no-rc            do not read ~/.kmortemrc (or ~/.crashrc) and ./.crashrc; --json does not\n"
 	"      --vmcoreinfo FILE  take VMCOREINFO from FILE where the dump has none\n"
 	"      --kaslr OFFSET     the kernel's offset, where the dump does not say\n"
 	"      --machine NAME     the architecture, where the dump does not say\n"
@@ -44,7 +45,7 @@ struct open_options {
 	KM_VEC(const char *) dumps;
 	KM_VEC(struct km_image_patch) patches;
 	struct km_kernel_options kernel;
-	bool json, silent;
+	bool json, silent, no_rc;
 	bool banner; /* before commands that come from no terminal, too: crash does */
 	struct km_log log;
 };
@@ -54,12 +55,6 @@ static void options_done(struct open_options *o)
 	km_vec_free(&o->lines);
 	km_vec_free(&o->dumps);
 	km_vec_free(&o->patches);
-}
-
-static void complain(void *data, const char *message)
-{
-	(void)data;
-	fprintf(stderr, "%s\n", message);
 }
 
 static void write_log(void *data, enum km_log_level level, const char *message)
@@ -119,13 +114,15 @@ static struct km_error *read_patches(const char *path, struct open_options *o)
 	return error;
 }
 
-enum { OPT_JSON = 256, OPT_VMCOREINFO, OPT_KASLR, OPT_MACHINE, OPT_PATCH };
+enum { OPT_JSON = 256, OPT_VMCOREINFO, OPT_KASLR, OPT_MACHINE, OPT_PATCH, OPT_NO_RC };
 
 static const struct option long_options[] = {
 	{"command", required_argument, NULL, 'c'},
 	{"input", required_argument, NULL, 'i'},
 	{"json", no_argument, NULL, OPT_JSON},
 	{"silent", no_argument, NULL, 's'},
+	{"no-rc", no_argument, NULL, OPT_NO_RC},
+	{"no_crashrc", no_argument, NULL, OPT_NO_RC}, /* crash's */
 	{"vmcoreinfo", required_argument, NULL, OPT_VMCOREINFO},
 	{"kaslr", required_argument, NULL, OPT_KASLR},
 	{"machine", required_argument, NULL, OPT_MACHINE},
@@ -181,6 +178,9 @@ static struct km_error *parse(int argc, char **argv, struct open_options *o, int
 		case 's':
 			o->silent = true;
 			break;
+		case OPT_NO_RC:
+			o->no_rc = true;
+			break;
 		case OPT_VMCOREINFO:
 			o->kernel.vmcoreinfo_file = optarg;
 			break;
@@ -220,72 +220,31 @@ static struct km_error *parse(int argc, char **argv, struct open_options *o, int
 	return NULL;
 }
 
-/* The running command's job, for the handler of SIGINT: a signal handler has no other way to it. */
-static _Atomic(struct km_job *) interrupted_job;
-
-static void on_interrupt(int number)
+static struct km_error *run_all(struct km_session *session, struct km_shell *shell,
+				struct open_options *o)
 {
-	struct km_job *job = atomic_load(&interrupted_job);
+	const bool prompt = !o->lines.count && isatty(0) && !o->json;
+	bool go_on = true;
 
-	(void)number;
-	if (job)
-		atomic_store(&job->cancelled, true);
-}
-
-static void run_line(struct km_session *session, const char *line)
-{
-	struct km_job job = {0};
-
-	session->job = &job;
-	atomic_store(&interrupted_job, &job);
-	km_session_run(session, line);
-	atomic_store(&interrupted_job, NULL);
-	session->job = NULL;
-}
-
-static void run_stream(struct km_session *session, FILE *file, bool prompt)
-{
-	km_auto_free char *line = NULL;
-	size_t size = 0;
-
-	while (!session->quit && !km_out_failed(session->out)) {
-		if (prompt) {
-			fputs("kmortem> ", stdout);
-			fflush(stdout);
-		}
-		if (getline(&line, &size, file) < 0)
-			break;
-		run_line(session, line);
+	/* A program that reads JSON is not to depend on whose home it runs in. */
+	if (!o->no_rc && !o->json)
+		km_shell_run_rc(shell);
+	if (!o->silent && !session->settings.silent && (prompt || o->banner))
+		km_shell_run(shell, "sys -b");
+	if (prompt) {
+		km_shell_prompt(shell);
+		/* What went wrong was seen by who typed it. */
+		session->failures = 0;
+	} else if (!o->lines.count) {
+		return km_shell_run_file(shell, "-", &go_on);
 	}
-	if (prompt && !session->quit)
-		fputs("\n", stdout);
-}
-
-static struct km_error *run_all(struct km_session *session, struct open_options *o)
-{
-	bool prompt = !o->lines.count && isatty(0) && !o->json;
-
-	if (!o->silent && (prompt || o->banner))
-		run_line(session, "sys -b");
-	if (!o->lines.count)
-		run_stream(session, stdin, prompt);
 	km_vec_for_each(&o->lines, line) {
-		FILE *file = stdin;
-
-		if (session->quit)
+		if (session->quit || !go_on)
 			break;
-		if (!line->is_file) {
-			run_line(session, line->text);
-			continue;
-		}
-		if (strcmp(line->text, "-")) {
-			file = fopen(line->text, "re");
-			if (!file)
-				return km_error_os(errno, "%s", line->text);
-		}
-		run_stream(session, file, false);
-		if (file != stdin)
-			fclose(file);
+		if (line->is_file)
+			KM_TRY(km_shell_run_file(shell, line->text, &go_on));
+		else
+			go_on = km_shell_run(shell, line->text);
 	}
 	return NULL;
 }
@@ -303,6 +262,7 @@ static struct km_error *open_and_run(struct open_options *o, int *ret_exit)
 	km_cleanup(km_image_closep) struct km_image *image = NULL;
 	km_cleanup(km_kernel_closep) struct km_kernel *kernel = NULL;
 	km_cleanup(km_out_freep) struct km_out *out = NULL;
+	struct km_shell *shell;
 	struct km_image_options image_options = {
 		.log = &o->log,
 		.patches = o->patches.data,
@@ -321,8 +281,11 @@ static struct km_error *open_and_run(struct open_options *o, int *ret_exit)
 	if (!out)
 		return km_error_nomem();
 	km_session_init(&session, kernel, out, o->dumps.data[0]);
-	session.complain = complain;
-	error = run_all(&session, o);
+	error = km_shell_new(&session, &sink, &shell);
+	if (!error) {
+		error = run_all(&session, shell, o);
+		km_shell_free(shell);
+	}
 	*ret_exit = session.failures || error ? KM_EXIT_FAILED : KM_EXIT_OK;
 	km_session_done(&session);
 	return error;
@@ -331,14 +294,11 @@ static struct km_error *open_and_run(struct open_options *o, int *ret_exit)
 int km_app_open(int argc, char **argv)
 {
 	struct open_options o = {.log = {.write = write_log, .level = KM_LOG_WARNING}};
-	const struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART};
 	const char *base = strrchr(argv[0], '/');
 	struct km_error *error;
 	int status = -1;
 
 	o.banner = !strcmp(base ? base + 1 : argv[0], "crash");
-	sigaction(SIGINT, &action, NULL);
-	signal(SIGPIPE, SIG_IGN);
 	error = parse(argc, argv, &o, &status);
 	if (error)
 		status = KM_EXIT_USAGE;

@@ -96,6 +96,8 @@ KM_DEFINE_CLEANUP(struct km_out *, km_out_free)
 void km_out_flush(struct km_out *out);
 bool km_out_is_json(const struct km_out *out);
 bool km_out_failed(const struct km_out *out); /* the reader is gone: stop */
+/* From now on everything goes to SINK; what was written before has gone to the one before it. */
+void km_out_redirect(struct km_out *out, const struct km_sink *sink);
 
 /* One record, in whichever view is on. */
 void km_emit(struct km_out *out, const struct km_kind *kind, const void *record);
@@ -143,13 +145,75 @@ struct km_command {
 	const struct km_option *options;
 	size_t n_options;
 	const struct km_kind *const *kinds; /* NULL-terminated: what it emits */
+	bool runs_others; /* … besides what the commands emit that it runs */
 	struct km_error *(*run)(struct km_session *session, struct km_args *args);
 };
 
 extern const struct km_command *const km_commands[]; /* in order of name; NULL-terminated */
 const struct km_command *km_command_find(const char *name);
 
+/* A JSON schema (draft 2020-12) of what COMMAND writes with --json, made from its kinds. */
+void km_command_schema(const struct km_command *command, struct km_str *ret);
+
+/* ---- command lines --------------------------------------------------------------------------- */
+
+enum km_line_kind {
+	KM_LINE_COMMAND,
+	KM_LINE_SHELL, /* "!cmd": `target` is for the shell */
+	KM_LINE_INPUT, /* "< file": the commands in the file `target` */
+};
+
+enum km_line_output {
+	KM_LINE_HERE,
+	KM_LINE_TO_PIPE, /* "| target": for the shell */
+	KM_LINE_TO_FILE, /* "> target" */
+	KM_LINE_TO_END_OF_FILE, /* ">> target" */
+};
+
+/* One command of a line, cut into words. */
+struct km_line_command {
+	enum km_line_kind kind;
+	enum km_line_output output;
+	KM_VEC(const char *) words;
+	const char *target;
+	char *text; /* the command alone, aliases replaced */
+	char *storage;
+};
+void km_line_command_free(struct km_line_command *command);
+
+struct km_line {
+	char *text;
+	size_t at;
+	const char *(*alias)(void *data, const char *name); /* what NAME stands for, or NULL */
+	void *data;
+};
+/* Cuts TEXT: commands separated by ';', words by blanks; '…' and "…" quote; '#' begins a comment; "|",
+ * ">" and ">>" send output elsewhere. ALIAS may be NULL. */
+struct km_error *km_line_open(struct km_line *line, const char *text,
+			      const char *(*alias)(void *data, const char *name),
+			      void *data) km_must_check;
+void km_line_close(struct km_line *line);
+/* The next command; *RET_MORE is false at the end. Free *RET after an error, too. */
+struct km_error *km_line_next(struct km_line *line, struct km_line_command *ret,
+			      bool *ret_more) km_must_check;
+
 /* ---- a session ----------------------------------------------------------------------------- */
+
+/* What `set` changes besides the context. */
+struct km_settings {
+	bool scroll;	    /* long output goes through the pager */
+	char pager[64];	    /* the program; "": none, this is no terminal */
+	char edit;	    /* of the prompt: 'v' vi, 'e' emacs, 0 as inputrc says */
+	bool silent;	    /* no banner, no scrolling */
+	unsigned print_max; /* elements of an array, at most */
+	enum { KM_ERRORS_DEFAULT, KM_ERRORS_REDIRECT, KM_ERRORS_FILE } errors;
+	char error_file[256];
+};
+
+struct km_alias {
+	char *name, *text; /* owned; an empty text hides a built-in alias of that name */
+	const char *origin; /* "builtin", "runtime", … */
+};
 
 /* What commands share while one dump is open. */
 struct km_session {
@@ -163,6 +227,9 @@ struct km_session {
 	KM_VEC(struct km_value) values; /* what `p` has printed: $1, $2, … */
 	struct km_stacks *stacks; /* made by km_session_stacks() */
 	unsigned radix;	       /* of integers: 10 or 16 */
+	struct km_settings settings;
+	KM_VEC(struct km_alias) aliases;
+	const char *origin;    /* of the aliases that are made now */
 	bool json;
 	bool quit;
 	int failures;	       /* commands that ended with an error */
@@ -182,9 +249,18 @@ struct km_error *km_session_stacks(struct km_session *session,
 				   struct km_stacks **ret) km_must_check;
 /* Says, beside a command's records, what is wrong with part of them. */
 void km_complain(struct km_session *session, const char *format, ...) km_printf(2, 3);
-/* Runs one line: commands separated by ';', words by blanks, '…' and "…" quote, '#' begins a comment.
- * A failing command is complained of, counted, and the next one runs. */
-void km_session_run(struct km_session *session, const char *line);
+/* What the alias NAME stands for; NULL where there is none. DATA is the session. */
+const char *km_session_alias(void *data, const char *name);
+/* The names of all aliases, one after the other; NULL past the end. */
+const char *km_session_alias_name(const struct km_session *session, size_t i);
+/* The names of the variables of `set`; NULL past the end. */
+const char *km_variable_name(size_t i);
+/* Runs one command by its words; TEXT is what was typed. An error is complained of and counted, unless
+ * it is only that nobody reads the output any more. */
+void km_session_execute(struct km_session *session, const char *text, size_t argc,
+			const char *const *argv);
+/* Complains of ERROR (consumed), which came up before there was a command to run. */
+void km_session_fail(struct km_session *session, struct km_error *error);
 /* One command by its words (foreach uses it). */
 struct km_error *km_session_command(struct km_session *session, size_t argc,
 				    const char *const *argv) km_must_check;

@@ -212,5 +212,6 @@ const struct km_command km_command_foreach = {
 		   "    foreach UN bt                 the stacks of all blocked tasks\n"
 		   "    foreach 'kworker.*' task -R __state",
 	.kinds = NULL,
+	.runs_others = true,
 	.run = foreach_run,
 };

@@ -22,7 +22,7 @@ static void help_text(struct km_out *out, const void *record)
 	km_outf(out, "%-10s  %s\n", row->name, row->help);
 }
 
-static const struct km_kind help_kind = {
+const struct km_kind km_help_kind = {
 	.name = "command",
 	.help = "one command of the analyser",
 	.size = sizeof(struct help_row),
@@ -38,7 +38,7 @@ void km_help_print(struct km_out *out, const struct km_command *command)
 	if (km_out_is_json(out)) {
 		struct help_row row = {command->name, command->help, command->usage};
 
-		km_emit(out, &help_kind, &row);
+		km_emit(out, &km_help_kind, &row);
 		return;
 	}
 	km_outf(out, "\nNAME\n  %s - %s\n\nSYNOPSIS\n  %s %s\n", command->name, command->help,
@@ -73,12 +73,12 @@ static struct km_error *help_run(struct km_session *session, struct km_args *arg
 		struct help_row row = {km_commands[i]->name, km_commands[i]->help,
 				       km_commands[i]->usage};
 
-		km_emit(session->out, &help_kind, &row);
+		km_emit(session->out, &km_help_kind, &row);
 	}
 	return NULL;
 }
 
-static const struct km_kind *const help_kinds[] = {&help_kind, NULL};
+static const struct km_kind *const help_kinds[] = {&km_help_kind, NULL};
 
 const struct km_command km_command_help = {
 	.name = "help",

@@ -52,6 +52,19 @@ void km_out_flush(struct km_out *out)
 	km_str_clear(&out->buffer);
 }
 
+void km_out_redirect(struct km_out *out, const struct km_sink *sink)
+{
+	km_out_flush(out);
+	out->sink = *sink;
+	out->failed = false;
+	out->column_before = 0;
+}
+
+void km_out_restart_tables(struct km_out *out)
+{
+	out->n_counted = 0;
+}
+
 void km_out_free(struct km_out *out)
 {
 	if (!out)

@@ -147,7 +147,7 @@ static struct km_error *print_expression(struct km_session *session, const char 
 
 static struct km_error *p_run(struct km_session *session, struct km_args *args)
 {
-	struct km_format format = {.radix = session->radix, .job = session->job};
+	struct km_format format = {.radix = session->radix, .elements = session->settings.print_max, .job = session->job};
 	km_auto_str struct km_str text = {0};
 	km_auto_free char *name = NULL;
 	km_auto_free bool *cpus = NULL;

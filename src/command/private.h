@@ -25,6 +25,21 @@ void km_out_begin_command(struct km_out *out, const char *line);
 void km_out_end_command(struct km_out *out, char *const *problems, size_t n_problems,
 			const struct km_error *error);
 
+/* Tables begin again with their headings: another run of a command within one command. */
+void km_out_restart_tables(struct km_out *out);
+
+void km_aliases_free(struct km_session *session);
+
+/* Takes one variable and its value from WORDS; *RET_TAKEN is how many words that were, 0 where the first
+ * one names no variable. */
+struct km_error *km_variable_set(struct km_session *session, const char *const *words, size_t n_words,
+				 size_t *ret_taken) km_must_check;
+void km_variables_show(struct km_session *session);
+extern const struct km_kind km_variable_kind;
+
+/* One command of the analyser, as `help` lists it. */
+extern const struct km_kind km_help_kind;
+
 /* The synopsis, options and details of COMMAND. */
 void km_help_print(struct km_out *out, const struct km_command *command);
 

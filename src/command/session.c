@@ -13,6 +13,8 @@ void km_session_init(struct km_session *session, struct km_kernel *kernel, struc
 		.out = out,
 		.dump_name = dump_name,
 		.radix = 10,
+		.settings = {.print_max = 256},
+		.origin = "runtime",
 		.json = km_out_is_json(out),
 	};
 }
@@ -31,6 +33,7 @@ void km_session_done(struct km_session *session)
 	forget_problems(session);
 	km_vec_free(&session->problems);
 	km_vec_free(&session->values);
+	km_aliases_free(session);
 	km_stacks_free(session->stacks);
 	session->stacks = NULL;
 	if (session->tasks)
@@ -84,7 +87,7 @@ void km_complain(struct km_session *session, const char *format, ...)
 		km_str_free(&safe);
 }
 
-static struct km_error *unknown_command(const char *name)
+static struct km_error *unknown_command(struct km_session *session, const char *name)
 {
 	const char *names[256], *nearest;
 	size_t n = 0;
@@ -93,6 +96,8 @@ static struct km_error *unknown_command(const char *name)
 		names[n] = km_commands[n]->name;
 		n++;
 	}
+	for (size_t i = 0; n < KM_ARRAY_SIZE(names) && km_session_alias_name(session, i); i++)
+		names[n++] = km_session_alias_name(session, i);
 	nearest = km_nearest(name, names, n);
 	if (nearest)
 		return km_error_new(KM_ERROR_USAGE, "there is no command %s; did you mean %s?",
@@ -135,6 +140,40 @@ static struct km_error *run_implied(struct km_session *session, const struct km_
 	return km_session_command(session, argc + 1, words);
 }
 
+/* An alias behind `repeat`, where the words have been cut already: its own words take its place. */
+static struct km_error *run_alias(struct km_session *session, const char *alias, size_t argc,
+				  const char *const *argv)
+{
+	km_auto_free const char **words = NULL;
+	struct km_line_command command = {0};
+	struct km_error *error;
+	struct km_line line;
+	bool more;
+
+	KM_TRY(km_line_open(&line, alias, km_session_alias, session));
+	error = km_line_next(&line, &command, &more);
+	if (!error && (!more || command.kind != KM_LINE_COMMAND || command.output != KM_LINE_HERE ||
+		       line.text[line.at]))
+		error = km_error_new(KM_ERROR_USAGE,
+				     "%s stands for more than one command (%s): it can only begin a line",
+				     argv[0], alias);
+	/* What is left over has to be a command, lest two aliases call each other here for ever. */
+	if (!error && !km_command_find(command.words.data[0]))
+		error = unknown_command(session, command.words.data[0]);
+	if (!error)
+		words = calloc(command.words.count + argc, sizeof(*words));
+	if (!error && !words)
+		error = km_error_nomem();
+	if (!error) {
+		memcpy(words, command.words.data, command.words.count * sizeof(*words));
+		memcpy(words + command.words.count, argv + 1, (argc - 1) * sizeof(*words));
+		error = km_session_command(session, command.words.count + argc - 1, words);
+	}
+	km_line_command_free(&command);
+	km_line_close(&line);
+	return error;
+}
+
 struct km_error *km_session_command(struct km_session *session, size_t argc,
 				    const char *const *argv)
 {
@@ -144,10 +183,14 @@ struct km_error *km_session_command(struct km_session *session, size_t argc,
 	struct km_args args;
 
 	if (!command) {
+		const char *alias = km_session_alias(session, argv[0]);
+
+		if (alias)
+			return run_alias(session, alias, argc, argv);
 		command = implied_command(session, argv[0]);
 		if (command)
 			return run_implied(session, command, argc, argv);
-		return unknown_command(argv[0]);
+		return unknown_command(session, argv[0]);
 	}
 	if (argc == 2 && !strcmp(argv[1], "--help")) {
 		km_help_print(session->out, command);
@@ -161,117 +204,45 @@ struct km_error *km_session_command(struct km_session *session, size_t argc,
 	return error;
 }
 
-static void run_words(struct km_session *session, const char *line, size_t argc,
-		      const char *const *argv)
+void km_session_fail(struct km_session *session, struct km_error *error)
+{
+	session->failures++;
+	if (session->json) {
+		/* Whoever reads the stream learns of it there: an answer without a command. */
+		km_out_begin_command(session->out, "");
+		km_out_end_command(session->out, NULL, 0, error);
+		km_out_flush(session->out);
+	} else {
+		km_complain(session, "%s", error->message);
+	}
+	km_error_free(error);
+}
+
+void km_session_execute(struct km_session *session, const char *text, size_t argc,
+			const char *const *argv)
 {
 	struct km_error *error;
 
 	forget_problems(session);
-	km_out_begin_command(session->out, line);
+	km_out_begin_command(session->out, text);
 	error = km_session_command(session, argc, argv);
+	km_out_flush(session->out);
+	/* `ps | head -1`: the reader has all that it wants. */
+	if (error && error->kind == KM_ERROR_CANCELLED && km_out_failed(session->out)) {
+		km_error_free(error);
+		error = NULL;
+	}
 	if (error) {
 		session->failures++;
 		if (!session->json && session->complain) {
-			km_auto_str struct km_str text = {0};
+			km_auto_str struct km_str message = {0};
 
-			km_str_addf(&text, "%s: %s", argv[0], error->message);
-			km_out_flush(session->out);
+			km_str_addf(&message, "%s: %s", argv[0], error->message);
 			session->complain(session->complain_data,
-					  text.data ? text.data : error->message);
+					  message.data ? message.data : error->message);
 		}
 	}
 	km_out_end_command(session->out, session->problems.data, session->problems.count, error);
 	km_error_free(error);
 	km_out_flush(session->out);
-}
-
-typedef KM_VEC(const char *) word_vec;
-
-/*
- * Cuts one command off *CURSOR (a copy of the line, cut in place) into words. Quotes group blanks and
- * separators; within "…" a backslash keeps the next character. A word that begins with ' keeps its
- * quotes: that is how `ps` and `foreach` are told a regular expression from a name.
- */
-static struct km_error *next_words(char **cursor, word_vec *words)
-{
-	char *p = *cursor, *w;
-
-	words->count = 0;
-	for (;;) {
-		bool keep_quotes;
-		const char **slot;
-		char quote = 0;
-
-		while (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r')
-			p++;
-		if (*p == '#' || !*p) {
-			*cursor = p + strlen(p);
-			return NULL;
-		}
-		if (*p == ';') {
-			*cursor = p + 1;
-			return NULL;
-		}
-		slot = km_vec_push(words);
-		if (!slot)
-			return km_error_nomem();
-		*slot = w = p;
-		keep_quotes = *p == '\'';
-		while (*p && (quote || !strchr(" \t\n\r;", *p))) {
-			bool is_quote = true;
-
-			if (quote == *p)
-				quote = 0;
-			else if (!quote && (*p == '"' || *p == '\''))
-				quote = *p;
-			else
-				is_quote = false;
-			if (!is_quote && quote == '"' && *p == '\\' && p[1])
-				p++;
-			if (!is_quote || keep_quotes)
-				*w++ = *p;
-			p++;
-		}
-		if (quote)
-			return km_error_new(KM_ERROR_USAGE, "a quote (%c) is not closed", quote);
-		if (*p == ';') {
-			*w = 0;
-			*cursor = p + 1;
-			return NULL;
-		}
-		if (*p)
-			p++;
-		*w = 0;
-	}
-}
-
-void km_session_run(struct km_session *session, const char *line)
-{
-	km_auto_free char *copy = strdup(line);
-	char *cursor = copy;
-	word_vec words = {0};
-
-	while (copy && *cursor && !session->quit) {
-		size_t from = (size_t)(cursor - copy);
-		km_auto_str struct km_str text = {0};
-		struct km_error *error = next_words(&cursor, &words);
-
-		if (error) {
-			session->failures++;
-			km_complain(session, "%s", error->message);
-			km_error_free(error);
-			break;
-		}
-		if (!words.count)
-			continue;
-		km_str_add_bytes(&text, line + from, (size_t)(cursor - copy) - from);
-		while (text.len && strchr("; \t\n\r", text.data[text.len - 1]))
-			text.data[--text.len] = 0;
-		if (text.data)
-			run_words(session, text.data + strspn(text.data, " \t\r\n"), words.count,
-				  words.data);
-		if (km_out_failed(session->out))
-			break;
-	}
-	km_vec_free(&words);
 }

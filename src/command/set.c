@@ -1,39 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* set: the context, and the variables that change how things are shown. */
 #include "command/context.h"
+#include "command/private.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-
-struct set_variable {
-	const char *name;
-	char value[64];
-	const char *meaning;
-};
-
-static const struct km_field variable_fields[] = {
-	KM_FIELD_OF(struct set_variable, name, KM_FIELD_TEXT, "the variable"),
-	KM_FIELD_OF(struct set_variable, value, KM_FIELD_CHARS, "its value"),
-	KM_FIELD_OF(struct set_variable, meaning, KM_FIELD_TEXT, "the value in words"),
-};
-
-static void variable_text(struct km_out *out, const void *record)
-{
-	const struct set_variable *v = record;
-	const int *width = km_out_view(out);
-
-	km_outf(out, "%*s: %s (%s)\n", *width, v->name, v->value, v->meaning);
-}
-
-static const struct km_kind variable_kind = {
-	.name = "variable",
-	.help = "a variable of the session",
-	.size = sizeof(struct set_variable),
-	.fields = variable_fields,
-	.n_fields = KM_ARRAY_SIZE(variable_fields),
-	.text = variable_text,
-};
 
 struct set_active {
 	struct km_task task;
@@ -63,33 +35,24 @@ static const struct km_kind active_kind = {
 	.text = active_text,
 };
 
-static void show_radix(struct km_session *session, const char *label, int width)
+/* `set scroll off radix 16`: several at once. *RET_DONE is false where no variable is named. */
+static struct km_error *set_variables(struct km_session *session, struct km_args *args,
+				      bool *ret_done)
 {
-	struct set_variable v = {.name = label,
-				 .meaning = session->radix == 16 ? "hex" : "decimal"};
+	size_t count = km_args_count(args), i = 0, taken;
 
-	snprintf(v.value, sizeof(v.value), "%u", session->radix);
-	km_out_set_view(session->out, &width);
-	km_emit(session->out, &variable_kind, &v);
-	km_out_set_view(session->out, NULL);
-}
+	*ret_done = false;
+	while (i < count) {
+		const char *words[2] = {km_args_get(args, i), km_args_get(args, i + 1)};
 
-/* False where WORDS begin with no variable's name. */
-static struct km_error *set_variable(struct km_session *session, struct km_args *args,
-				     bool *ret_done)
-{
-	const char *value = km_args_get(args, 1);
-	u64 radix;
-
-	*ret_done = !strcmp(km_args_get(args, 0), "radix");
-	if (!*ret_done)
-		return NULL;
-	if (value) {
-		if (!km_parse_number(value, false, &radix) || (radix != 10 && radix != 16))
-			return km_error_new(KM_ERROR_USAGE, "the radix is 10 or 16, not %s", value);
-		session->radix = (unsigned)radix;
+		KM_TRY(km_variable_set(session, words, km_min(count - i, (size_t)2), &taken));
+		if (!taken && i)
+			return km_error_new(KM_ERROR_USAGE, "there is no variable %s", words[0]);
+		if (!taken)
+			return NULL;
+		i += taken;
+		*ret_done = true;
 	}
-	show_radix(session, "output radix", 0);
 	return NULL;
 }
 
@@ -159,11 +122,10 @@ static struct km_error *set_run(struct km_session *session, struct km_args *args
 			cpu = value;
 	}
 	if (variables) {
-		show_radix(session, "radix", 14);
+		km_variables_show(session);
 		return NULL;
 	}
-	if (km_args_count(args))
-		KM_TRY(set_variable(session, args, &done));
+	KM_TRY(set_variables(session, args, &done));
 	if (done)
 		return NULL;
 	KM_TRY(km_session_tasks(session, &tasks));
@@ -196,17 +158,22 @@ static const struct km_option set_options[] = {
 	{'v', NULL, "show the variables"},
 };
 
-static const struct km_kind *const set_kinds[] = {&km_kind_context, &variable_kind, &active_kind,
+static const struct km_kind *const set_kinds[] = {&km_kind_context, &km_variable_kind, &active_kind,
 						  NULL};
 
 const struct km_command km_command_set = {
 	.name = "set",
 	.help = "the context, or a variable",
-	.usage = "[[-a] [pid | task] | -c cpu | -p | radix [10 | 16] | -v]",
+	.usage = "[[-a] [pid | task] | -c cpu | -p | variable [value] | -v]",
 	.details = "  Without arguments: shows the context, the task that commands speak of when none is\n"
 		   "  named. At the start it is the task that brought the machine down.\n"
 		   "\n"
-		   "  radix  10 or 16: how integers are shown\n"
+		   "  scroll     on, off, less, more, CRASHPAGER: long output goes through a pager\n"
+		   "  radix      10 or 16: how integers are shown\n"
+		   "  print_max  elements of an array that are shown\n"
+		   "  silent     on, off: no banner and no pager\n"
+		   "  edit       vi, emacs: how the prompt is edited\n"
+		   "  error      default, redirect or a file: where messages go when output is redirected\n"
 		   "\n"
 		   "    set 1        the context is pid 1\n"
 		   "    set -c 2     … what CPU 2 was running",

@@ -242,7 +242,7 @@ static struct km_error *show_raw(struct km_session *session, struct request *r, 
 static struct km_error *show_one(struct km_session *session, struct request *r, u64 address,
 				 struct km_space *space)
 {
-	struct km_format format = {.radix = r->radix, .job = session->job};
+	struct km_format format = {.radix = r->radix, .elements = session->settings.print_max, .job = session->job};
 	struct km_value object = {
 		.type = km_ctype_of(r->type),
 		.in_memory = true,

@@ -4,6 +4,7 @@
 
 #include "command/command.h"
 
+extern const struct km_command km_command_alias;
 extern const struct km_command km_command_ascii;
 extern const struct km_command km_command_bt;
 extern const struct km_command km_command_btop;
@@ -19,6 +20,7 @@ extern const struct km_command km_command_ptob;
 extern const struct km_command km_command_ptov;
 extern const struct km_command km_command_quit;
 extern const struct km_command km_command_rd;
+extern const struct km_command km_command_repeat;
 extern const struct km_command km_command_search;
 extern const struct km_command km_command_set;
 extern const struct km_command km_command_star;
@@ -32,6 +34,7 @@ extern const struct km_command km_command_whatis;
 
 const struct km_command *const km_commands[] = {
 	&km_command_star,
+	&km_command_alias,
 	&km_command_ascii,
 	&km_command_bt,
 	&km_command_btop,
@@ -47,6 +50,7 @@ const struct km_command *const km_commands[] = {
 	&km_command_ptov,
 	&km_command_quit,
 	&km_command_rd,
+	&km_command_repeat,
 	&km_command_search,
 	&km_command_set,
 	&km_command_struct,

@@ -232,6 +232,7 @@ static struct km_error *task_run(struct km_session *session, struct km_args *arg
 	int letter;
 
 	c.format.job = session->job;
+	c.format.elements = session->settings.print_max;
 	while (!error) {
 		error = km_args_option(args, &letter, &value);
 		if (error || !letter)
