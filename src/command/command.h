@@ -259,6 +259,8 @@ const char *km_variable_name(size_t i);
  * it is only that nobody reads the output any more. */
 void km_session_execute(struct km_session *session, const char *text, size_t argc,
 			const char *const *argv);
+/* Runs a line's commands where there is no shell: what would need one (pipes, files) is refused. */
+void km_session_run(struct km_session *session, const char *line);
 /* Complains of ERROR (consumed), which came up before there was a command to run. */
 void km_session_fail(struct km_session *session, struct km_error *error);
 /* One command by its words (foreach uses it). */

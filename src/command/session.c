@@ -246,3 +246,28 @@ void km_session_execute(struct km_session *session, const char *text, size_t arg
 	km_error_free(error);
 	km_out_flush(session->out);
 }
+
+void km_session_run(struct km_session *session, const char *text)
+{
+	struct km_error *error;
+	struct km_line line;
+	bool more = true;
+
+	error = km_line_open(&line, text, km_session_alias, session);
+	while (!error && more && !session->quit && !km_out_failed(session->out)) {
+		struct km_line_command command;
+
+		error = km_line_next(&line, &command, &more);
+		if (!error && more &&
+		    (command.kind != KM_LINE_COMMAND || command.output != KM_LINE_HERE))
+			error = km_error_new(KM_ERROR_USAGE, "there is no shell here for %s",
+					     command.target);
+		if (!error && more)
+			km_session_execute(session, command.text, command.words.count,
+					   command.words.data);
+		km_line_command_free(&command);
+	}
+	if (error)
+		km_session_fail(session, error);
+	km_line_close(&line);
+}
