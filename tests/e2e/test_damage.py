@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Damaged dumps: bytes that read differently (no copies are made), in the places that hurt. The
 sanitized program must neither crash nor hang nor swallow memory; what it prints does not matter."""
+import functools
 import os
 import random
+import re
 import resource
 import struct
 import subprocess
@@ -35,7 +37,9 @@ class Places:
                                                        if self.known(kmortem, name))):
             for record in answer['records']:
                 self.at[record['name']] = int(record['address'], 16)
-        self.tasks = [int(r['task'], 16) for r in kmortem.records(dump.elf, 'ps', 'task')]
+        processes = kmortem.records(dump.elf, 'ps', 'process')
+        self.tasks = [int(r['address'], 16) for r in processes]
+        self.stacks = [int(r['stack'], 16) for r in processes if r['stack']]
 
     def known(self, kmortem, name):
         return kmortem.run(self.dump.elf, '-c', f'sym {name}').returncode == 0
@@ -44,14 +48,21 @@ class Places:
         for vaddr, paddr, size in self.segments:
             if vaddr <= address < vaddr + size:
                 return paddr + address - vaddr
-        return None
+        return self.walked(address)
+
+    @functools.lru_cache(maxsize=None)
+    def walked(self, address):
+        """Through the page tables: stacks lie in vmalloc memory."""
+        found = re.search(r'^VIRTUAL +PHYSICAL *\n[0-9a-f]+ +([0-9a-f]+)',
+                          Kmortem().run(self.dump.elf, '-c', f'vtop {address & ~4095:x}').stdout, re.M)
+        return int(found.group(1), 16) + (address & 4095) if found else None
 
     def choose(self, place, rng):
         """A physical address in PLACE, or None where this dump has no such place."""
         start, length = {
             'page tables': (self.at.get('init_top_pgt', self.at.get('swapper_pg_dir')), 4096 * 8),
             'task list': (rng.choice(self.tasks), 4096),
-            'stacks': (rng.choice(self.tasks), 9000),
+            'stacks': (rng.choice(self.stacks), 16384),
             'kallsyms': (rng.choice([self.at.get('kallsyms_names', 0),
                                      self.at.get('kallsyms_token_table', 0),
                                      self.at.get('kallsyms_offsets', 0)]), 2048),
