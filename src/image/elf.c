@@ -488,17 +488,6 @@ static enum km_status elf_page_status(struct km_image *image, u64 paddr)
 	return find_piece(image->format, paddr) ? KM_OK : why_not(image, paddr);
 }
 
-static bool elf_poke(struct km_image *image, u64 paddr, u8 value)
-{
-	const u8 *at = elf_mapped(image, paddr, 1);
-
-	if (!at)
-		return false;
-	/* The mapping is private and, while patches are applied, writable. */
-	*(u8 *)(uintptr_t)at = value;
-	return true;
-}
-
 const struct km_image_ops km_elf_ops = {
 	.probe = elf_probe,
 	.open = elf_open,
@@ -506,5 +495,4 @@ const struct km_image_ops km_elf_ops = {
 	.read = elf_read,
 	.mapped = elf_mapped,
 	.page_status = elf_page_status,
-	.poke = elf_poke,
 };

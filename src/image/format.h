@@ -17,10 +17,16 @@ struct km_mapping {
 	u8 *data; /* NULL: not mapped */
 	size_t size;
 	struct km_mapping_slot *slot;
+	u64 *poked; /* offsets of the pages that differ from the file's, sorted; owned */
+	size_t n_poked;
 };
 
 /* Maps SIZE bytes of FD, privately. False where that cannot be had: the caller reads instead. */
 bool km_mapping_map(struct km_mapping *mapping, int fd, u64 size, bool writable);
+/* Has the byte at OFFSET read as VALUE; only before the mapping is sealed. False: no memory. */
+bool km_mapping_poke(struct km_mapping *mapping, u64 offset, u8 value);
+/* Lets go of the memory behind these bytes; the file has them still. Pages that were poked stay. */
+void km_mapping_forget(struct km_mapping *mapping, u64 offset, u64 len);
 /* Takes the right to write back. */
 void km_mapping_seal(struct km_mapping *mapping);
 void km_mapping_unmap(struct km_mapping *mapping);
@@ -110,8 +116,7 @@ struct km_image_ops {
 	enum km_status (*page_status)(struct km_image *image, u64 paddr);
 	/* Fills image->ranges when they are first asked for; NULL: open() did. */
 	void (*find_ranges)(struct km_image *image);
-	/* Writes into the private mapping; NULL, or false: patch it after each read instead. */
-	bool (*poke)(struct km_image *image, u64 paddr, u8 value);
+	bool shares_pages; /* frames may share bytes of the file: those are not poked for one of them */
 	u32 view_block; /* bytes that one step of a parallel view decodes; 0: views are not split */
 };
 

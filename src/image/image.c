@@ -38,9 +38,38 @@ static struct km_error *patch_file(struct km_image *image, const struct km_image
 		if (!file->map.data)
 			return km_error_new(KM_ERROR_UNSUPPORTED,
 					    "patches need a file that can be mapped");
-		file->map.data[patch->offset] = patch->value;
+		if (!km_mapping_poke(&file->map, patch->offset, patch->value))
+			return km_error_nomem();
 	}
 	return NULL;
+}
+
+/* Which mapping holds these bytes of physical memory in one piece, and where. */
+static bool mapping_of(struct km_image *image, u64 paddr, u64 len, struct km_mapping **ret,
+		       u64 *ret_offset)
+{
+	const u8 *at = image->ops->mapped(image, paddr, len);
+	size_t i;
+
+	for (i = 0; at && i < image->n_files; i++) {
+		struct km_mapping *map = &image->files[i].map;
+
+		if (map->data && at >= map->data && at < map->data + map->size) {
+			*ret = map;
+			*ret_offset = (u64)(at - map->data);
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool poke_in_place(struct km_image *image, u64 paddr, u8 value)
+{
+	struct km_mapping *map;
+	u64 offset;
+
+	return !image->ops->shares_pages && mapping_of(image, paddr, 1, &map, &offset) &&
+	       km_mapping_poke(map, offset, value);
 }
 
 static struct km_error *patch_memory(struct km_image *image, const struct km_image_options *options)
@@ -52,7 +81,7 @@ static struct km_error *patch_memory(struct km_image *image, const struct km_ima
 
 		if (!patch->physical)
 			continue;
-		if (image->ops->poke && image->ops->poke(image, patch->offset, patch->value))
+		if (poke_in_place(image, patch->offset, patch->value))
 			continue;
 		if (!image->patches)
 			image->patches = calloc(options->n_patches, sizeof(*image->patches));
@@ -251,6 +280,15 @@ enum km_status km_image_read(struct km_image *image, u64 paddr, void *buf, size_
 	if (!status)
 		apply_patches(image, paddr, buf, len);
 	return status;
+}
+
+void km_image_forget(struct km_image *image, u64 paddr, u64 len)
+{
+	struct km_mapping *map;
+	u64 offset;
+
+	if (mapping_of(image, paddr, len, &map, &offset))
+		km_mapping_forget(map, offset, len);
 }
 
 const u8 *km_image_mapped(struct km_image *image, u64 paddr, size_t len)

@@ -105,6 +105,10 @@ void km_image_unview(struct km_image *image, struct km_view *view);
  * for the image's life; nothing is to be given back. */
 const u8 *km_image_mapped(struct km_image *image, u64 paddr, size_t len);
 
+/* Who has gone through LEN bytes and will not come back says so: what of the file lies in this process's
+ * memory for them is let go. Nothing changes in what is read; pointers into them stay valid. */
+void km_image_forget(struct km_image *image, u64 paddr, u64 len);
+
 /* Why, or whether, the page at PADDR can be read, without reading it. Whether it decodes is not tried:
  * KM_OK here may be KM_CORRUPT or KM_IO when it is read. */
 enum km_status km_image_page_status(struct km_image *image, u64 paddr);

@@ -663,5 +663,6 @@ const struct km_image_ops km_kdump_ops = {
 	.mapped = kdump_mapped,
 	.page_status = kdump_page_status,
 	.find_ranges = kdump_find_ranges,
+	.shares_pages = true,
 	.view_block = 64 * 1024,
 };

@@ -149,6 +149,46 @@ bool km_mapping_map(struct km_mapping *mapping, int fd, u64 size, bool writable)
 	return true;
 }
 
+bool km_mapping_poke(struct km_mapping *mapping, u64 offset, u8 value)
+{
+	u64 page = offset & ~(u64)(os_page - 1);
+	size_t i = 0;
+	u64 *grown;
+
+	while (i < mapping->n_poked && mapping->poked[i] < page)
+		i++;
+	if (i == mapping->n_poked || mapping->poked[i] != page) {
+		grown = realloc(mapping->poked, (mapping->n_poked + 1) * sizeof(*grown));
+		if (!grown)
+			return false;
+		memmove(grown + i + 1, grown + i, (mapping->n_poked - i) * sizeof(*grown));
+		grown[i] = page;
+		mapping->poked = grown;
+		mapping->n_poked++;
+	}
+	mapping->data[offset] = value;
+	return true;
+}
+
+void km_mapping_forget(struct km_mapping *mapping, u64 offset, u64 len)
+{
+	u64 at = (offset + os_page - 1) & ~(u64)(os_page - 1);
+	u64 end = (offset + len) & ~(u64)(os_page - 1);
+	size_t i = 0;
+
+	while (at < end) {
+		u64 stop = end;
+
+		while (i < mapping->n_poked && mapping->poked[i] < at)
+			i++;
+		if (i < mapping->n_poked)
+			stop = km_min(stop, mapping->poked[i]);
+		if (stop > at)
+			madvise(mapping->data + at, stop - at, MADV_DONTNEED);
+		at = stop == end ? end : stop + os_page;
+	}
+}
+
 void km_mapping_seal(struct km_mapping *mapping)
 {
 	if (mapping->data)
@@ -161,6 +201,7 @@ void km_mapping_unmap(struct km_mapping *mapping)
 		return;
 	atomic_store(&mapping->slot->base, 0);
 	munmap(mapping->data, mapping->size);
+	free(mapping->poked);
 	atomic_store(&mapping->slot->taken, false);
 	*mapping = (struct km_mapping){0};
 }

@@ -51,22 +51,10 @@ static const u8 *raw_mapped(struct km_image *image, u64 paddr, size_t len)
 	return km_file_at(&image->files[0], paddr, len);
 }
 
-static bool raw_poke(struct km_image *image, u64 paddr, u8 value)
-{
-	const u8 *at = raw_mapped(image, paddr, 1);
-
-	if (!at)
-		return false;
-	/* The mapping is private and, while patches are applied, writable. */
-	*(u8 *)(uintptr_t)at = value;
-	return true;
-}
-
 const struct km_image_ops km_raw_ops = {
 	.probe = raw_probe,
 	.open = raw_open,
 	.read = raw_read,
 	.mapped = raw_mapped,
 	.page_status = raw_page_status,
-	.poke = raw_poke,
 };

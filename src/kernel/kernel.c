@@ -74,6 +74,8 @@ static struct km_error *setup_kernel(struct km_kernel *k, const struct km_kernel
 				    "architecture %s (ELF machine %u) is not known to this program",
 				    options->machine ? options->machine : info->utsname_machine,
 				    info->machine);
+	while (tried.len && strchr("; ", tried.data[tried.len - 1]))
+		tried.data[--tried.len] = 0;
 	return km_error_new(KM_ERROR_MISSING, "the kernel's memory cannot be translated; tried: %s",
 			    tried.data ? tried.data : "nothing");
 }

@@ -431,7 +431,7 @@ static bool setup(struct km_kernel *k, const struct km_kernel_options *options,
 		find_direct_map(k);
 		return true;
 	}
-	km_str_add(tried, "a VMCOREINFO note in physical memory");
+	km_str_add(tried, "a VMCOREINFO note in physical memory; ");
 	return false;
 }
 

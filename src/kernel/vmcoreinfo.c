@@ -138,6 +138,9 @@ static bool take_note_page(struct km_kernel *k, u64 paddr, const u8 *header)
 	return memmem(text, size, "OSRELEASE=", 10) && km_vmcoreinfo_set(k, text, size);
 }
 
+/* How often a scan looks up. */
+enum { STRETCH = 1 << 24 };
+
 bool km_vmcoreinfo_scan(struct km_kernel *k, const struct km_job *job,
 			bool (*fn)(struct km_kernel *k, void *data), void *data)
 {
@@ -149,8 +152,13 @@ bool km_vmcoreinfo_scan(struct km_kernel *k, const struct km_job *job,
 		     at < ranges[i].end && ranges[i].end - at >= NOTE_TEXT; at += PAGE) {
 			u8 header[NOTE_TEXT];
 
-			if (!(at & 0xffffff) && km_job_check(job) != KM_OK)
-				return false;
+			if (!(at & (STRETCH - 1))) {
+				if (km_job_check(job) != KM_OK)
+					return false;
+				/* A scan of all memory must not end with all of it resident. */
+				if (at - ranges[i].start >= STRETCH)
+					km_image_forget(k->image, at - STRETCH, STRETCH);
+			}
 			if (km_image_read(k->image, at, header, sizeof(header)) == KM_OK &&
 			    is_note_page(header) && take_note_page(k, at, header) && fn(k, data))
 				return true;

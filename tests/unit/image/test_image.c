@@ -91,6 +91,12 @@ static void check_patches(char *path, u64 base, bool in_place)
 	assert_int_equal(km_image_mapped(image, base + 0x1000, 8) != NULL, in_place);
 	if (in_place)
 		assert_int_equal(km_image_mapped(image, base + 0x1000, 8)[0], 0xbb);
+	/* To forget what lies in memory changes nothing in what is read. */
+	km_image_forget(image, base, sizeof(wanted));
+	assert_int_equal(km_image_read(image, base, got, sizeof(got)), KM_OK);
+	assert_memory_equal(got, wanted, sizeof(got));
+	assert_int_equal(km_image_read(image, base + 0x1000, got, 4096), KM_OK);
+	assert_memory_equal(got, wanted + 0x1000, 4096);
 }
 
 static void test_patches_of_memory(void **state)
