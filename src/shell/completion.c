@@ -20,12 +20,20 @@ struct completing {
 	size_t prefix_len;
 };
 
+/* Names come from the dump, and readline would write them to the terminal as they are. */
+static bool is_printable(const char *name)
+{
+	while (*name > ' ' && *name < 0x7f)
+		name++;
+	return !*name;
+}
+
 static void offer(struct completing *c, const char *name)
 {
 	char **slot;
 	char *copy;
 
-	if (strncmp(name, c->prefix, c->prefix_len) || !*name || c->ret->names.count >= MAX_NAMES)
+	if (!is_printable(name) || strncmp(name, c->prefix, c->prefix_len) || !*name || c->ret->names.count >= MAX_NAMES)
 		return;
 	copy = strdup(name);
 	slot = copy ? km_vec_push(&c->ret->names) : NULL;

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The pager is started when output turns out to be longer than the screen: a short answer is simply
- * printed, and costs no program. Up to a screenful is held back until then.
+ * printed, and costs no program. Up to a screenful is held back until then, but not for long: what comes
+ * slowly is shown as it comes.
  */
 #include <string.h>
 #include <sys/ioctl.h>
 
 #include "shell/private.h"
+
+static const u64 hold_ns = 300000000;
 
 /* Is the program that the command line COMMAND begins with to be had? */
 static bool can_run(const char *command)
@@ -50,7 +53,8 @@ void km_pager_open(struct km_pager *pager, const struct km_sink *plain, const ch
 	struct winsize size;
 
 	*pager = (struct km_pager){.plain = plain, .program = program, .job = job,
-				   .rows = 24, .columns = 80, .channel = {.fd = -1}};
+				   .rows = 24, .columns = 80, .channel = {.fd = -1},
+				   .begun_ns = km_monotonic_ns()};
 	if (!ioctl(1, TIOCGWINSZ, &size) && size.ws_row > 1 && size.ws_col) {
 		pager->rows = size.ws_row;
 		pager->columns = size.ws_col;
@@ -100,14 +104,21 @@ static bool pass(struct km_pager *pager, const char *bytes, size_t len)
 bool km_pager_write(void *data, const char *bytes, size_t len)
 {
 	struct km_pager *pager = data;
+	size_t rows;
 	bool done;
 
 	if (pager->started)
 		return pass(pager, bytes, len);
 	km_str_add_bytes(&pager->held, bytes, len);
-	if (!pager->held.failed &&
-	    rows_of(pager, pager->held.data, pager->held.len) < pager->rows)
-		return true;
+	rows = rows_of(pager, pager->held.data, pager->held.len);
+	if (!pager->held.failed && pager->shown + rows < pager->rows) {
+		if (km_monotonic_ns() < pager->begun_ns + hold_ns)
+			return true;
+		pager->shown += rows;
+		done = pager->plain->write(pager->plain->data, pager->held.data, pager->held.len);
+		km_str_clear(&pager->held);
+		return done;
+	}
 	start(pager);
 	done = pass(pager, pager->held.data, pager->held.len);
 	km_str_free(&pager->held);

@@ -31,7 +31,9 @@ struct km_pager {
 	const char *program;
 	struct km_job *job;
 	struct km_str held;
-	size_t rows, columns, lines;
+	size_t rows, columns; /* of the screen */
+	size_t shown;	      /* rows that were printed before the pager was wanted */
+	u64 begun_ns;
 	struct km_channel channel;
 	bool started;
 };

@@ -128,7 +128,6 @@ static struct km_error *run_redirected(struct km_shell *shell,
 {
 	struct km_channel channel = {.fd = -1};
 	const struct km_sink sink = {.write = km_channel_write, .data = &channel};
-	bool cancelled, broken;
 	int status;
 
 	KM_TRY(open_channel(shell, command, &channel));
@@ -137,11 +136,7 @@ static struct km_error *run_redirected(struct km_shell *shell,
 	execute(shell, command);
 	km_out_redirect(shell->session->out, &shell->sink);
 	shell->channel = NULL;
-	broken = channel.broken;
-	/* A program that left early is what cancelled the job, not the person at the keyboard. */
-	cancelled = atomic_load(&shell->job.cancelled) && !broken;
 	status = km_channel_close(&channel);
-	atomic_store(&shell->job.cancelled, cancelled);
 	if (command->output != KM_LINE_TO_PIPE && status)
 		return km_error_new(KM_ERROR_OS, "%s could not be written whole", command->target);
 	/* As in a shell, a pipeline ends as its last program ends. */
@@ -153,7 +148,6 @@ static void run_paged(struct km_shell *shell, const struct km_line_command *comm
 {
 	struct km_pager pager;
 	const struct km_sink sink = {.write = km_pager_write, .data = &pager};
-	bool cancelled;
 
 	km_pager_open(&pager, &shell->sink, shell->session->settings.pager, &shell->job);
 	shell->pager = &pager;
@@ -161,9 +155,7 @@ static void run_paged(struct km_shell *shell, const struct km_line_command *comm
 	execute(shell, command);
 	km_out_redirect(shell->session->out, &shell->sink);
 	shell->pager = NULL;
-	cancelled = atomic_load(&shell->job.cancelled) && !pager.channel.broken;
 	km_pager_close(&pager);
-	atomic_store(&shell->job.cancelled, cancelled);
 }
 
 static bool wants_pager(const struct km_shell *shell)
@@ -198,7 +190,6 @@ static struct km_error *run_command(struct km_shell *shell, const struct km_line
 		run_paged(shell, command);
 	else
 		execute(shell, command);
-	*go_on = !atomic_load(&shell->job.cancelled);
 	end_job(shell);
 	return error;
 }
@@ -220,6 +211,9 @@ bool km_shell_run(struct km_shell *shell, const char *text)
 
 			if (problem)
 				km_session_fail(session, problem);
+			/* Not the job's flag: that is set by a reader that leaves, too. */
+			if (km_interrupted())
+				go_on = false;
 		}
 		km_line_command_free(&command);
 	}
