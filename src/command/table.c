@@ -11,6 +11,7 @@ extern const struct km_command km_command_btop;
 extern const struct km_command km_command_eval;
 extern const struct km_command km_command_foreach;
 extern const struct km_command km_command_help;
+extern const struct km_command km_command_list;
 extern const struct km_command km_command_log;
 extern const struct km_command km_command_mod;
 extern const struct km_command km_command_p;
@@ -33,7 +34,6 @@ extern const struct km_command km_command_vtop;
 extern const struct km_command km_command_whatis;
 
 const struct km_command *const km_commands[] = {
-	&km_command_star,
 	&km_command_alias,
 	&km_command_ascii,
 	&km_command_bt,
@@ -41,6 +41,7 @@ const struct km_command *const km_commands[] = {
 	&km_command_eval,
 	&km_command_foreach,
 	&km_command_help,
+	&km_command_list,
 	&km_command_log,
 	&km_command_mod,
 	&km_command_p,
@@ -53,6 +54,7 @@ const struct km_command *const km_commands[] = {
 	&km_command_repeat,
 	&km_command_search,
 	&km_command_set,
+	&km_command_star,
 	&km_command_struct,
 	&km_command_sym,
 	&km_command_sys,

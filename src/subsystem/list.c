@@ -39,6 +39,19 @@ static bool is_stop(const struct km_list *list, u64 link)
 	return !link;
 }
 
+/* A turtle waits at every power of two; whoever walks in a circle comes to where it sits. */
+static enum km_seen_result brent_add(struct km_list *list, u64 link)
+{
+	if (list->turtle == link && list->steps)
+		return KM_SEEN_BEFORE;
+	if (list->steps++ == list->power) {
+		list->turtle = link;
+		list->power = list->power ? list->power * 2 : 1;
+		list->steps = 1;
+	}
+	return KM_SEEN_NEW;
+}
+
 bool km_list_step(struct km_list *list, u64 *ret)
 {
 	u64 link = list->link, next;
@@ -46,7 +59,7 @@ bool km_list_step(struct km_list *list, u64 *ret)
 
 	if (list->end.why != KM_WALK_WHOLE || is_stop(list, link))
 		return false;
-	switch (km_seen_add(&list->seen, link)) {
+	switch (list->brent ? brent_add(list, link) : km_seen_add(&list->seen, link)) {
 	case KM_SEEN_NEW:
 		break;
 	case KM_SEEN_BEFORE:

@@ -13,6 +13,9 @@ enum {
 	RANGE_SLOT,
 	ARANGE_PIVOT,
 	ARANGE_SLOT,
+	ARANGE_GAP,
+	ARANGE_META_GAP,
+	ARANGE_META_END,
 	DENSE_SLOT,
 	TREE_ROOT,
 	TREE_FLAGS,
@@ -24,6 +27,9 @@ static const struct km_member_row maple_rows[MAPLE_ROWS] = {
 	[RANGE_SLOT] = {"maple_range_64", "slot"},
 	[ARANGE_PIVOT] = {"maple_arange_64", "pivot"},
 	[ARANGE_SLOT] = {"maple_arange_64", "slot"},
+	[ARANGE_GAP] = {"maple_arange_64", "gap"},
+	[ARANGE_META_GAP] = {"maple_arange_64", "meta.gap"},
+	[ARANGE_META_END] = {"maple_arange_64", "meta.end"},
 	[DENSE_SLOT] = {"maple_node", "slot"},
 	[TREE_ROOT] = {"maple_tree", "ma_root"},
 	[TREE_FLAGS] = {"maple_tree", "ma_flags"},
@@ -76,12 +82,22 @@ bool km_maple_layout(struct km_kernel *k, struct km_maple_layout *ret)
 	ret->root = (u16)slots[TREE_ROOT].offset;
 	ret->flags = (u16)slots[TREE_FLAGS].offset;
 	ret->flags_size = slots[TREE_FLAGS].present ? (u8)slots[TREE_FLAGS].size : 0;
+	if (slots[ARANGE_GAP].present && slots[ARANGE_META_GAP].present &&
+	    slots[ARANGE_META_END].present) {
+		u32 n = km_type_array_count(km_type_strip(slots[ARANGE_GAP].type));
+
+		ret->n_gaps = n <= KM_MAPLE_SLOTS ? (u8)n : 0;
+		ret->gaps = (u16)slots[ARANGE_GAP].offset;
+		ret->gap_meta = (u16)slots[ARANGE_META_GAP].offset;
+		ret->end_meta = (u16)slots[ARANGE_META_END].offset;
+	}
 	for (size_t i = 0; i < KM_ARRAY_SIZE(kinds); i++) {
 		if (!km_enumerator(k, kinds[i].name, &type) || type < 0 || type >= KM_MAPLE_TYPES)
 			continue;
 		any |= fill_node(&ret->types[type],
 				 kinds[i].pivots < 0 ? NULL : &slots[kinds[i].pivots],
 				 &slots[kinds[i].slots], kinds[i].leaf);
+		ret->types[type].has_gaps = kinds[i].slots == ARANGE_SLOT;
 	}
 	return any;
 }
@@ -97,6 +113,22 @@ static bool is_node(u64 entry)
 	return (entry & 3) == 2 && entry >= FIRST_NODE;
 }
 
+static enum km_status read_gaps(struct km_maple *tree, struct km_maple_place *place)
+{
+	const struct km_maple_layout *layout = &tree->layout;
+	enum km_status status = km_space_read(tree->space, place->node + layout->gaps, place->gaps,
+					      layout->n_gaps * sizeof(u64));
+
+	if (status == KM_OK)
+		status = km_space_read(tree->space, place->node + layout->gap_meta, &place->gap_meta,
+				       1);
+	if (status == KM_OK)
+		status = km_space_read(tree->space, place->node + layout->end_meta, &place->end_meta,
+				       1);
+	place->has_gaps = status == KM_OK;
+	return status;
+}
+
 static enum km_status read_node(struct km_maple *tree, struct km_maple_place *place)
 {
 	const struct km_maple_node_layout *layout = &tree->layout.types[place->type];
@@ -107,6 +139,10 @@ static enum km_status read_node(struct km_maple *tree, struct km_maple_place *pl
 		status = km_space_read(tree->space, place->node + layout->pivots, place->pivots,
 				       layout->n_pivots * sizeof(u64));
 	place->n_slots = layout->n_slots;
+	if (status == KM_OK)
+		status = km_space_read_u64(tree->space, place->node, &place->parent);
+	if (status == KM_OK && layout->has_gaps && tree->layout.n_gaps)
+		status = read_gaps(tree, place);
 	return status;
 }
 

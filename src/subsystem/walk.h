@@ -42,6 +42,10 @@ struct km_list {
 	u64 stops[KM_LIST_STOPS]; /* links at which it is over: the head; 0 is always one */
 	unsigned n_stops;
 	struct km_seen seen;
+	/* Cycles are found by Brent's algorithm instead: no memory is needed, but entries of the cycle
+	 * come more than once before it is noticed, and there is no bound but the cycle. */
+	bool brent;
+	u64 turtle, power, steps;
 	u64 previous;
 	struct km_walk_end end;
 };
@@ -124,8 +128,10 @@ struct km_maple_layout {
 	struct km_maple_node_layout {
 		u16 pivots, slots; /* offsets */
 		u8 n_pivots, n_slots;
-		bool known, leaf;
+		bool known, leaf, has_gaps;
 	} types[KM_MAPLE_TYPES]; /* by enum maple_type */
+	u16 gaps, gap_meta, end_meta; /* of maple_arange_64: gap[], meta.gap, meta.end */
+	u8 n_gaps;		      /* 0: not known */
 	u16 root; /* of maple_tree.ma_root */
 	u16 flags;
 	u8 flags_size;
@@ -139,15 +145,19 @@ struct km_maple {
 	unsigned depth;
 	u8 path[KM_MAPLE_DEPTH];
 	struct km_maple_place {
-		u64 node, type, min, max;
+		u64 node, type, parent, min, max;
 		u8 slot, n_slots;
 		u64 next_min;
 		u64 pivots[KM_MAPLE_SLOTS], slots[KM_MAPLE_SLOTS];
+		/* Of nodes that keep their gaps. */
+		bool has_gaps;
+		u8 gap_meta, end_meta;
+		u64 gaps[KM_MAPLE_SLOTS];
 	} stack[KM_MAPLE_DEPTH];
 	unsigned n_stack;
 	bool gaps; /* empty ranges are yielded, too, as entry 0 */
-	bool entered; /* the last step went into a node: stack[n_stack - 1] (where `nodes` is set) */
-	bool nodes;   /* nodes are yielded, too, before what they hold (but for the root) */
+	bool entered; /* what the last step yielded is a node, not an entry */
+	bool nodes;   /* nodes are yielded, too, before what they hold (but for the root): stack[n_stack - 1] */
 	u64 single;
 	struct km_walk_end end;
 };
