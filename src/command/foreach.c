@@ -94,15 +94,19 @@ static bool is_chosen(const struct foreach_context *c, size_t i)
 /* `set` would change the context; here it only shows what it would be. */
 static void show_contexts(struct foreach_context *c)
 {
+	bool first = true;
+
 	for (size_t i = 0; i < c->tasks->count; i++) {
 		struct context_record record;
 
 		if (!is_chosen(c, i) || km_job_check(c->session->job) != KM_OK)
 			continue;
+		if (!first)
+			km_outf(c->session->out, "\n");
+		first = false;
 		km_task_heading(c->session->out, &c->tasks->items[i]);
 		km_context_describe(c->session, c->tasks, &c->tasks->items[i], 7, &record);
 		km_emit(c->session->out, &km_kind_context, &record);
-		km_outf(c->session->out, "\n");
 	}
 }
 

@@ -123,6 +123,8 @@ static struct km_error *show_modules(struct km_session *session, const struct km
 		return km_error_nomem();
 	for (size_t i = 0; i < count; i++) {
 		sorted[i] = &modules[i];
+		if (taints && !modules[i].taints.value)
+			continue;
 		view.name_width = km_max(view.name_width, (int)strlen(modules[i].name));
 		view.size_width = km_max(view.size_width, digits(modules[i].size));
 	}

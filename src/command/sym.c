@@ -297,25 +297,29 @@ static bool show_name(const struct sym_context *c, const char *name)
 	return true;
 }
 
+/* As crash says it, in the text; beside the records it is a problem. */
 static void suggest(struct km_session *session, const char *word)
 {
-	enum { SHOWN = 8 };
+	enum { SHOWN = 64 };
 	struct km_kallsyms *ks = km_kernel_kallsyms(session->kernel);
-	km_auto_str struct km_str names = {0};
+	struct km_out *out = session->out;
 	struct km_symbol symbol;
 	unsigned found = 0;
 
+	if (session->json)
+		km_complain(session, "symbol not found: %s", word);
+	km_outf(out, "symbol not found: %s\npossible alternatives:\n", word);
 	for (u32 i = 0; ks && i < km_kallsyms_count(ks) && found <= SHOWN; i++) {
 		if (!km_kallsyms_get(ks, i, &symbol) || !strcasestr(symbol.name, word))
 			continue;
 		if (found++ < SHOWN)
-			km_str_addf(&names, "%s%s", names.len ? ", " : "", symbol.name);
+			km_outf(out, "  %llx (%c) %s\n", (unsigned long long)symbol.address,
+				symbol.type, symbol.name);
 	}
-	if (found)
-		km_complain(session, "symbol not found: %s; there are %s%s", word, names.data,
-			    found > SHOWN ? " and more: sym -q lists them" : "");
-	else
-		km_complain(session, "symbol not found: %s", word);
+	if (!found)
+		km_outf(out, "  (none found)\n");
+	else if (found > SHOWN)
+		km_outf(out, "  (and more: sym -q %s lists them)\n", word);
 }
 
 static struct km_error *show_word(const struct sym_context *c, const char *word)

@@ -204,7 +204,10 @@ static void sys_text(struct km_out *out, const void *record)
 	const struct sys_record *r = record;
 	char cell[32];
 
-	line(out, "KERNEL", "(from the dump itself)");
+	line(out, "KERNEL",
+	     r->system.taint.status == KM_OK && r->system.taint.value ?
+		     "(from the dump itself)  [TAINTED]" :
+		     "(from the dump itself)");
 	km_outf(out, "%*s: %s%s%s\n", LABEL_WIDTH, "DUMPFILE", r->dump,
 		r->partial ? "  [PARTIAL DUMP]" : "", r->incomplete ? "  [INCOMPLETE]" : "");
 	km_outf(out, "%*s: %u", LABEL_WIDTH, "CPUS", r->system.cpus);

@@ -15,12 +15,13 @@ enum {
 	NAMES_LIMIT = 32 << 20, /* of all of a module's names together */
 };
 
-/* nm's letter. Since 5.2 it is in a table of its own; before, the loader wrote it over st_info. */
-static char symbol_type(u8 info)
+/* nm's letter. Since 5.2 it is in a table of its own, where the loader does not tell global from local;
+ * st_info still does. Before, the loader wrote the letter over st_info. */
+static char symbol_type(u8 info, bool global)
 {
-	if ((info >= 'A' && info <= 'Z') || (info >= 'a' && info <= 'z'))
-		return (char)info;
-	return '?';
+	if (info >= 'a' && info <= 'z')
+		return (char)(global ? info - 'a' + 'A' : info);
+	return info >= 'A' && info <= 'Z' ? (char)info : '?';
 }
 
 static bool read_symbol(struct km_kernel *k, const struct km_module *module, u32 i, Elf64_Sym *ret,
@@ -31,9 +32,9 @@ static bool read_symbol(struct km_kernel *k, const struct km_module *module, u32
 	if (i >= module->n_symbols || !module->symtab || !module->strtab ||
 	    km_read(k, module->symtab + (u64)i * sizeof(*ret), ret, sizeof(*ret)) != KM_OK)
 		return false;
-	*ret_type = symbol_type(ret->st_info);
+	*ret_type = symbol_type(ret->st_info, false);
 	if (module->typetab && km_read(k, module->typetab + i, &type, 1) == KM_OK)
-		*ret_type = symbol_type(type);
+		*ret_type = symbol_type(type, ELF64_ST_BIND(ret->st_info) == STB_GLOBAL);
 	return ret->st_shndx != SHN_UNDEF && ret->st_name;
 }
 
