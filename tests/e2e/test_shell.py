@@ -125,6 +125,7 @@ def test_ctrl_c_stops_a_command_and_never_the_program(prompt, command):
     prompt.line('set scroll off')
     prompt.wait('scroll: off')
     prompt.line(f'{command}; set radix')
+    prompt.wait(f'{PROMPT} {command}')
     with pytest.raises(AssertionError):
         prompt.wait_line(PROMPT, seconds=1.5)
     prompt.keys('C-c')
@@ -159,7 +160,8 @@ def test_long_output_is_paged_and_short_output_is_not(prompt):
     prompt.wait_line(PROMPT)
     prompt.line('sf')
     prompt.wait('scroll: off (less)')
-    prompt.line('ps')
+    prompt.line('ps; set print_max')
+    prompt.wait('print_max: 256')
     prompt.wait_line(PROMPT)
     prompt.line('sn')
     prompt.wait('scroll: on (less)')
@@ -173,7 +175,8 @@ def test_no_pager_in_silence_or_where_there_is_none(terminal, home):
     (home / '.kmortemrc').write_text('set silent on\n')
     window = terminal()
     window.wait_line(PROMPT)
-    window.line('ps')
+    window.line('ps; set print_max')
+    window.wait('print_max: 256')
     window.wait_line(PROMPT)
 
 
