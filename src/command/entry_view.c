@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "command/address.h"
 #include "command/entry_view.h"
 
 /* Does the type have the first part of PATH? What follows may go through pointers and indices. */
@@ -80,6 +81,7 @@ static bool show_integer(struct km_session *session, const struct km_entry_view 
 			 const char *path, const struct km_value *value)
 {
 	struct km_int_encoding encoding;
+	char symbol[KM_SYMBOL_NAME_MAX + 24];
 	struct km_maybe scalar;
 	u64 size;
 	bool pointer = km_ctype_kind(&value->type) == KM_TYPE_POINTER;
@@ -92,9 +94,15 @@ static bool show_integer(struct km_session *session, const struct km_entry_view 
 		return false;
 	if (size < 8)
 		scalar.value &= ((u64)1 << (8 * size)) - 1;
-	km_outf(session->out, pointer || view->format.radix == 16 ? "  %s = 0x%" PRIx64 "\n" :
-								    "  %s = %" PRIu64 "\n",
-		path, scalar.value);
+	if (!pointer && view->format.radix != 16) {
+		km_outf(session->out, "  %s = %" PRIu64 "\n", path, scalar.value);
+		return true;
+	}
+	if (size == 8 && km_is_text(session->kernel, scalar.value) &&
+	    km_symbol_text(session->kernel, scalar.value, 10, symbol, sizeof(symbol)))
+		km_outf(session->out, "  %s = 0x%" PRIx64 " <%s>\n", path, scalar.value, symbol);
+	else
+		km_outf(session->out, "  %s = 0x%" PRIx64 "\n", path, scalar.value);
 	return true;
 }
 

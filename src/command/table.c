@@ -29,6 +29,7 @@ extern const struct km_command km_command_struct;
 extern const struct km_command km_command_sym;
 extern const struct km_command km_command_sys;
 extern const struct km_command km_command_task;
+extern const struct km_command km_command_tree;
 extern const struct km_command km_command_union;
 extern const struct km_command km_command_vtop;
 extern const struct km_command km_command_whatis;
@@ -59,6 +60,7 @@ const struct km_command *const km_commands[] = {
 	&km_command_sym,
 	&km_command_sys,
 	&km_command_task,
+	&km_command_tree,
 	&km_command_union,
 	&km_command_vtop,
 	&km_command_whatis,

@@ -108,7 +108,8 @@ static void stop(struct km_maple *tree, enum km_walk_why why, enum km_status sta
 		tree->end = (struct km_walk_end){.why = why, .status = status, .at = at, .to = to};
 }
 
-static bool is_node(u64 entry)
+/* Only a root says by its low bits that it is a node; within a node that is no leaf all are. */
+static bool is_root_node(u64 entry)
 {
 	return (entry & 3) == 2 && entry >= FIRST_NODE;
 }
@@ -189,7 +190,7 @@ void km_maple_begin(struct km_maple *tree, struct km_space *space,
 	memset(tree, 0, sizeof(*tree));
 	tree->space = space;
 	tree->layout = *layout;
-	if (is_node(root)) {
+	if (is_root_node(root)) {
 		push(tree, root, 0, UINT64_MAX);
 	} else if ((root & 3) != 2) {
 		tree->single = root;
@@ -230,7 +231,7 @@ static bool step_slot(struct km_maple *tree, u64 *ret_entry)
 		place->slot = place->n_slots;
 	place->next_min = last + 1;
 	if (!tree->layout.types[place->type].leaf && entry) {
-		if (!is_node(entry)) {
+		if (entry < FIRST_NODE) {
 			stop(tree, KM_WALK_NONSENSE, KM_OK, place->node, 0);
 			return false;
 		}

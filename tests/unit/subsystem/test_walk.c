@@ -139,6 +139,48 @@ static void list_into_nowhere_is_told(void **state)
 	km_list_end(&list);
 }
 
+static void list_cycle_by_brent(void **state)
+{
+	auto_world w;
+	u64 link;
+	unsigned n = 0;
+	(void)state;
+
+	world_begin(&w);
+	write_list(&w, BASE + 0x1000, 40);
+	put(&w, BASE + 0x1000 + 0x100 * 39, BASE + 0x1000 + 0x100 * 20);
+	world_open(&w);
+	struct km_list list = {.space = &w.space, .link = BASE + 0x1000, .stops = {BASE}, .n_stops = 1,
+			       .brent = true};
+
+	while (km_list_step(&list, &link))
+		n++;
+	assert_true(n >= 40 && n < 160); /* noticed within a few rounds, and nothing was kept */
+	assert_int_equal(list.end.why, KM_WALK_CYCLE);
+	assert_int_equal(list.seen.capacity, 0);
+	km_list_end(&list);
+}
+
+static void list_whole_by_brent(void **state)
+{
+	auto_world w;
+	u64 link;
+	unsigned n = 0;
+	(void)state;
+
+	world_begin(&w);
+	write_list(&w, BASE + 0x1000, 40);
+	world_open(&w);
+	struct km_list list = {.space = &w.space, .link = BASE + 0x1000, .stops = {BASE}, .n_stops = 1,
+			       .brent = true};
+
+	while (km_list_step(&list, &link))
+		n++;
+	assert_int_equal(n, 40);
+	assert_int_equal(list.end.why, KM_WALK_WHOLE);
+	km_list_end(&list);
+}
+
 static void list_has_a_bound(void **state)
 {
 	auto_world w;
@@ -378,7 +420,13 @@ static const struct km_maple_layout maple = {
 
 static u64 enode(u64 node, unsigned type)
 {
-	return node | type << 3 | 4 | 2;
+	return node | type << 3 | 4;
+}
+
+/* Only the root's own pointer says that it is one. */
+static u64 maple_root(u64 node, unsigned type)
+{
+	return enode(node, type) | 2;
 }
 
 static void maple_slot(struct world *w, u64 node, unsigned i, u64 pivot, u64 entry)
@@ -416,7 +464,7 @@ static void maple_entries_and_ranges(void **state)
 	world_begin(&w);
 	write_maple(&w);
 	world_open(&w);
-	km_maple_begin(&tree, &w.space, &maple, enode(root, RANGE));
+	km_maple_begin(&tree, &w.space, &maple, maple_root(root, RANGE));
 	for (unsigned i = 0; i < KM_ARRAY_SIZE(wanted); i++) {
 		assert_true(km_maple_step(&tree, &entry));
 		assert_int_equal(tree.first, wanted[i][0]);
@@ -442,7 +490,7 @@ static void maple_nodes_and_gaps(void **state)
 	world_begin(&w);
 	write_maple(&w);
 	world_open(&w);
-	km_maple_begin(&tree, &w.space, &maple, enode(root, RANGE));
+	km_maple_begin(&tree, &w.space, &maple, maple_root(root, RANGE));
 	tree.nodes = tree.gaps = true;
 	while (km_maple_step(&tree, &entry)) {
 		if (tree.entered) {
@@ -472,14 +520,14 @@ static void maple_damage_is_told(void **state)
 	maple_slot(&w, root, 0, 0xffff, enode(root, RANGE)); /* its own child */
 	maple_slot(&w, right, 0, 0x10, BASE + 0x300);	       /* ends before it begins */
 	world_open(&w);
-	km_maple_begin(&tree, &w.space, &maple, enode(root, RANGE));
+	km_maple_begin(&tree, &w.space, &maple, maple_root(root, RANGE));
 	while (km_maple_step(&tree, &entry))
 		n++;
 	assert_int_equal(n, 0);
 	assert_int_equal(tree.end.why, KM_WALK_CYCLE); /* the first of the two */
 	assert_int_equal(tree.end.to, root);
 	km_maple_end(&tree);
-	km_maple_begin(&tree, &w.space, &maple, enode(root, 7));
+	km_maple_begin(&tree, &w.space, &maple, maple_root(root, 7));
 	assert_false(km_maple_step(&tree, &entry));
 	assert_int_equal(tree.end.why, KM_WALK_NONSENSE);
 	km_maple_end(&tree);
@@ -491,6 +539,8 @@ int main(void)
 		cmocka_unit_test(list_forwards_and_backwards),
 		cmocka_unit_test(list_cycle_is_told),
 		cmocka_unit_test(list_into_nowhere_is_told),
+		cmocka_unit_test(list_cycle_by_brent),
+		cmocka_unit_test(list_whole_by_brent),
 		cmocka_unit_test(list_has_a_bound),
 		cmocka_unit_test(rbtree_in_both_orders),
 		cmocka_unit_test(rbtree_cycle_leaves_the_rest),
