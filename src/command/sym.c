@@ -306,6 +306,7 @@ static void suggest(struct km_session *session, const char *word)
 	struct km_symbol symbol;
 	unsigned found = 0;
 
+	session->failures++;
 	if (session->json)
 		km_complain(session, "symbol not found: %s", word);
 	km_outf(out, "symbol not found: %s\npossible alternatives:\n", word);
