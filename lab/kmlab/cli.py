@@ -7,7 +7,7 @@ import shutil
 import signal
 import sys
 
-from . import archive, dump, guest, kernel, scenarios, tools
+from . import archive, dump, guest, kernel, scenarios, snapshot, tools
 from .cache import Cache
 from .errors import LabError
 
@@ -20,6 +20,18 @@ Exit codes: 0 done, 1 failed, 2 wrong usage."""
 def run_dump(cache, options):
     print(dump.dump(cache, kernel.fetch(cache, options.kernel, options.suite),
                     options))
+
+
+def run_snapshot(cache, options):
+    folder = snapshot.snapshot(
+        cache, kernel.fetch(cache, options.kernel, options.suite), options)
+    print(os.path.join(folder, snapshot.FORMS[options.form][0])
+          if options.form else folder)
+
+
+def run_live(cache, options):
+    print(snapshot.live(
+        cache, kernel.fetch(cache, options.kernel, options.suite), options))
 
 
 def run_path(cache, options):
@@ -69,18 +81,29 @@ def run_clean(cache, options):
                 shutil.rmtree(cache.path(name), ignore_errors=True)
 
 
-def add_dump_options(parser):
-    parser.add_argument("kernel", metavar="KERNEL")
-    parser.add_argument("scenario", metavar="SCENARIO",
-                        choices=[row["name"] for row in scenarios.load()],
-                        help="one of %(choices)s")
-    parser.add_argument("--memory", type=int, default=768, metavar="MIB",
+def add_machine_options(parser, memory):
+    parser.add_argument("--memory", type=int, default=memory, metavar="MIB",
                         help="the guest's memory (default %(default)s)")
     parser.add_argument("--cpus", type=int, default=2, metavar="N",
                         help="the guest's CPUs (default %(default)s)")
     parser.add_argument("--cpu", default="Nehalem", metavar="MODEL",
                         help="QEMU's CPU model, such as Nehalem,+la57"
                              " (default %(default)s)")
+    parser.add_argument("--append", action="append", default=[], metavar="WORD",
+                        help="add to the kernel's command line")
+    parser.add_argument("--deadline", type=int, default=300, metavar="S",
+                        help="end the guest after S seconds (default %(default)s)")
+    parser.add_argument("--tools-suite", default="forky", metavar="SUITE",
+                        help="where the guest's kexec and makedumpfile come"
+                             " from (default %(default)s)")
+
+
+def add_dump_options(parser):
+    parser.add_argument("kernel", metavar="KERNEL")
+    parser.add_argument("scenario", metavar="SCENARIO",
+                        choices=[row["name"] for row in scenarios.load()],
+                        help="one of %(choices)s")
+    add_machine_options(parser, 768)
     parser.add_argument("--level", type=int, default=31, metavar="N",
                         choices=range(32),
                         help="makedumpfile's dump level (default %(default)s)")
@@ -92,13 +115,6 @@ def add_dump_options(parser):
     parser.add_argument("--crashkernel", type=int, metavar="MIB",
                         default=dump.CRASHKERNEL_MIB,
                         help="memory reserved for saving (default %(default)s)")
-    parser.add_argument("--append", action="append", default=[], metavar="WORD",
-                        help="add to the kernel's command line")
-    parser.add_argument("--deadline", type=int, default=300, metavar="S",
-                        help="end the guest after S seconds (default %(default)s)")
-    parser.add_argument("--tools-suite", default="forky", metavar="SUITE",
-                        help="where the guest's kexec and makedumpfile come"
-                             " from (default %(default)s)")
 
 
 def build_parser():
@@ -108,6 +124,9 @@ def build_parser():
     commands = parser.add_subparsers(dest="command", required=True)
     rows = (("dump", run_dump, "make a dump and print its folder"),
             ("path", run_path, "print a dump's folder if it is made"),
+            ("snapshot", run_snapshot, "dump a living guest from outside, with no"
+             " VMCOREINFO; print the folder"),
+            ("live", run_live, "run a program in a living guest, print what it says"),
             ("fetch", run_fetch, "download a kernel, print its unpacked tree"),
             ("list", run_list, "show scenarios, kernels and dumps"),
             ("clean", run_clean, "remove dumps from the cache"))
@@ -117,6 +136,16 @@ def build_parser():
         sub.set_defaults(run=function)
         if name in ("dump", "path"):
             add_dump_options(sub)
+        if name in ("snapshot", "live"):
+            sub.add_argument("kernel", metavar="KERNEL")
+            add_machine_options(sub, 512)
+        if name == "snapshot":
+            sub.add_argument("--form", choices=snapshot.FORMS,
+                             help="print the path of this one of %(choices)s")
+        if name == "live":
+            sub.add_argument("script", metavar="SCRIPT",
+                             help="a shell script; /bin/NAME is the program")
+            sub.add_argument("program", metavar="PROGRAM")
         if name == "fetch":
             sub.add_argument("kernel", metavar="KERNEL")
         if name == "clean":
