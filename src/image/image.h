@@ -90,6 +90,14 @@ KM_DEFINE_CLEANUP(struct km_image *, km_image_close)
 
 const struct km_image_info *km_image_info(const struct km_image *image);
 
+/*
+ * Raw memory only: the file has nothing for [START, END), and its bytes from START on lie at END and
+ * above. So is the file of a hypervisor's memory backend, where a PC leaves room for devices below
+ * 4 GiB; only what is in memory tells. START == END: no hole. To be called before others read; false
+ * for other formats, and where the file ends before START.
+ */
+bool km_image_set_hole(struct km_image *image, u64 start, u64 end);
+
 /* Reads LEN bytes of physical memory at PADDR, across pages and ranges that touch. Fails as a whole,
  * with the reason of the first page that fails; BUF is then undefined. */
 enum km_status km_image_read(struct km_image *image, u64 paddr, void *buf, size_t len);

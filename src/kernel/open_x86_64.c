@@ -6,6 +6,7 @@
  * map the kernel's text where it must be.
  */
 #include <elf.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "kernel/kernel.h"
@@ -385,6 +386,121 @@ static void find_direct_map(struct km_kernel *k)
 		add_window(k, base, base + end, 0);
 }
 
+/* ---- the kernel's own tables, where nothing points at them ------------------------------------ */
+
+static u64 entry_of(struct km_kernel *k, u64 table, unsigned i)
+{
+	u64 entry = 0;
+
+	if (km_image_read(k->image, table + 8 * i, &entry, sizeof(entry)) != KM_OK || !(entry & 1))
+		return 0;
+	return entry;
+}
+
+/*
+ * The number of levels if the page at PADDR looks like a top table: its last entry leads to a table
+ * whose last but one maps START_KERNEL_MAP, with five levels over one more last entry. 0: it does not.
+ */
+static unsigned looks_like_root(struct km_kernel *k, u64 paddr)
+{
+	const u64 mask = 0x000ffffffffff000ULL, large = 0x80;
+	u64 entry = entry_of(k, paddr, 511);
+
+	for (unsigned levels = 4; levels <= 5 && entry && !(entry & large); levels++) {
+		u64 next = entry_of(k, entry & mask, 510);
+
+		if (next && !(next & large))
+			return levels;
+		entry = entry_of(k, entry & mask, 511);
+	}
+	return 0;
+}
+
+/* The banner that every kernel has in its image (init/version.c). */
+static bool find_banner(struct km_kernel *k, char *buf, size_t size)
+{
+	enum { PIECE = 1 << 16, OVERLAP = 256 };
+	static const char mark[] = "Linux version ";
+	km_auto_free char *piece = calloc(1, PIECE + OVERLAP + 1);
+
+	for (u64 at = k->image_start; piece && at < k->image_end; at += PIECE) {
+		enum km_status why;
+
+		km_space_read_partial(&k->space, at, piece, PIECE + OVERLAP, &why);
+		/* The release follows; a format for it ("%s") is another string of the image. */
+		for (char *found = piece;
+		     (found = memmem(found, (size_t)(piece + PIECE - found), mark,
+				     sizeof(mark) - 1));
+		     found++) {
+			char *release = found + sizeof(mark) - 1;
+			size_t len = strcspn(release, " \n%");
+
+			if (*release < '0' || *release > '9' || release[len] != ' ')
+				continue;
+			snprintf(buf, size, "%.*s", (int)km_min(len, (size_t)64), release);
+			return true;
+		}
+	}
+	return false;
+}
+
+static void forget_layout(struct km_kernel *k)
+{
+	k->space = (struct km_space){.image = k->image, .arch = k->arch, .root = KM_NO_ROOT};
+	k->page_offset = k->stext = k->phys_base = k->image_start = k->image_end = 0;
+}
+
+/* Takes the page at PADDR as root if its tables map a kernel that says what it is, and all memory.
+ * *TRIED counts those that map some kernel. */
+static bool try_root(struct km_kernel *k, u64 paddr, unsigned *tried)
+{
+	struct layout layout = {.root = paddr, .levels = looks_like_root(k, paddr)};
+	char release[80];
+
+	if (!layout.levels || !try_layout(k, &layout, NULL))
+		return false;
+	++*tried;
+	/* The user half of page-table isolation maps some text, but no direct map. */
+	k->page_offset = search_tables(k, &k->space, layout.root, layout.levels == 5 ? 4 : 3, 0);
+	if (k->page_offset && find_banner(k, release, sizeof(release))) {
+		km_kernel_add_finding(k, false, "page tables",
+				      "found by scanning physical memory; they map Linux %s",
+				      release);
+		return true;
+	}
+	forget_layout(k);
+	return false;
+}
+
+/* Way 5: any task's root will do, the kernel's half is the same in all. A dump made to keep us busy has
+ * only so many tries. */
+static bool by_scanned_tables(struct km_kernel *k, const struct km_kernel_options *options)
+{
+	enum { TRIES_MAX = 64, STRETCH = 1 << 24 };
+	unsigned tried = 0;
+	const struct km_range *ranges;
+	size_t n = km_image_ranges(k->image, &ranges);
+
+	for (size_t i = 0; i < n; i++) {
+		u64 at = (ranges[i].start + 4095) & ~(u64)4095;
+
+		for (; at < ranges[i].end && ranges[i].end - at >= 4096; at += 4096) {
+			if (!(at & (STRETCH - 1))) {
+				if (km_job_check(options->job) != KM_OK)
+					return false;
+				/* A scan of all memory must not end with all of it resident. */
+				if (at - ranges[i].start >= STRETCH)
+					km_image_forget(k->image, at - STRETCH, STRETCH);
+			}
+			if (try_root(k, at, &tried))
+				return true;
+			if (tried == TRIES_MAX)
+				return false;
+		}
+	}
+	return false;
+}
+
 /* ---- putting it together ---------------------------------------------------------------------- */
 
 /* A kernel found without VMCOREINFO has that text in its memory all the same. */
@@ -402,37 +518,132 @@ static void adopt_own_vmcoreinfo(struct km_kernel *k)
 		km_kernel_add_finding(k, false, "VMCOREINFO", "read from the kernel's own memory");
 }
 
-static bool setup(struct km_kernel *k, const struct km_kernel_options *options,
-		  struct km_str *tried)
+/* A task's root has that task's memory in its lower half: the kernel's own is better. */
+static void prefer_own_root(struct km_kernel *k)
+{
+	struct km_space own = k->space;
+	u64 symbol, paddr, left;
+
+	if (!root_symbol(k, &symbol))
+		return;
+	own.root = symbol - START_KERNEL_MAP + k->phys_base;
+	own.n_windows = 0;
+	if (km_space_translate(&own, k->stext, &paddr, &left) == KM_OK &&
+	    paddr == k->stext - START_KERNEL_MAP + k->phys_base &&
+	    (!k->page_offset || is_direct_map(k, &own, k->page_offset)))
+		k->space.root = own.root;
+}
+
+enum way { NO_WAY, BY_VMCOREINFO, BY_NOTES, BY_SCAN };
+
+static enum way try_ways(struct km_kernel *k, const struct km_kernel_options *options,
+			 struct km_str *tried)
 {
 	bool had_vmcoreinfo = k->vmcoreinfo != NULL;
 	unsigned n_notes = 0;
 
-	if (had_vmcoreinfo && by_vmcoreinfo(k, options)) {
-		find_direct_map(k);
-		return true;
-	}
+	if (had_vmcoreinfo && by_vmcoreinfo(k, options))
+		return BY_VMCOREINFO;
 	km_str_add(tried, had_vmcoreinfo ? "VMCOREINFO (its page tables do not map the kernel); " :
 					   "VMCOREINFO (the dump has none); ");
 	if (by_cpu_notes(k, options, &n_notes)) {
 		km_kernel_add_finding(k, false, "page tables", "found by a CPU's CR3 in QEMU's note");
-		find_direct_map(k);
-		if (!had_vmcoreinfo)
-			adopt_own_vmcoreinfo(k);
-		return true;
+		return BY_NOTES;
 	}
 	km_str_addf(tried, "CR3 of %u CPU notes; ", n_notes);
-	if (without_tables(k, options)) {
-		find_direct_map(k);
-		return true;
-	}
+	if (without_tables(k, options))
+		return BY_VMCOREINFO;
 	if (km_vmcoreinfo_scan(k, options->job, by_scanned_vmcoreinfo, (void *)options)) {
 		km_kernel_add_finding(k, false, "VMCOREINFO", "found by scanning physical memory");
-		find_direct_map(k);
-		return true;
+		return BY_VMCOREINFO;
 	}
-	km_str_add(tried, "a VMCOREINFO note in physical memory; ");
-	return false;
+	km_str_add(tried, "VMCOREINFO in physical memory; ");
+	if (by_scanned_tables(k, options))
+		return BY_SCAN;
+	km_str_add(tried, "page tables in physical memory that map a kernel; ");
+	return NO_WAY;
+}
+
+/* ---- raw memory: where the file leaves out the PC's hole below 4 GiB ----------------------------- */
+
+#define GIB (1ULL << 30)
+
+/* Memory ends, by the direct map, where the file does: not before, and not after. */
+static bool memory_ends_right(struct km_kernel *k)
+{
+	struct km_space tables = k->space;
+	u64 end = km_image_info(k->image)->max_pfn * 4096, base;
+	bool mapped = false;
+
+	if (tables.root == KM_NO_ROOT)
+		return false;
+	tables.n_windows = 0;
+	base = search_tables(k, &tables, tables.root, tables.levels == 5 ? 4 : 3, 0);
+	/* Firmware keeps its tables at the end of low memory. */
+	for (u64 back = 4096; base && back <= 2 * MIB; back *= 8)
+		mapped = mapped || maps_linearly(&tables, base, end - back);
+	return mapped && !maps_linearly(&tables, base, end);
+}
+
+static void start_again(struct km_kernel *k)
+{
+	forget_layout(k);
+	k->findings.count = 0;
+	if (k->vmcoreinfo_copy && k->vmcoreinfo == k->vmcoreinfo_copy)
+		k->vmcoreinfo = NULL;
+	free(k->vmcoreinfo_copy);
+	k->vmcoreinfo_copy = NULL;
+}
+
+/*
+ * QEMU's "pc" has the hole from 3.5 GiB on, with more memory than that from 3; "q35" from 2.75 on or
+ * from 2. The file of its memory does not say; the tables in it do.
+ */
+static enum way try_raw(struct km_kernel *k, const struct km_kernel_options *options,
+			struct km_str *tried)
+{
+	static const u64 holes[] = {3 * GIB, 2 * GIB, 3 * GIB + GIB / 2, 2 * GIB + 3 * (GIB / 4)};
+	km_auto_str struct km_str again = {0};
+	enum way flat = try_ways(k, options, tried), way;
+
+	/* What the user names is no guess of ours, to be dropped and made again. */
+	if (km_image_info(k->image)->file_size <= 2 * GIB || options->vmcoreinfo_file ||
+	    (flat && memory_ends_right(k)))
+		return flat;
+	for (size_t i = 0; i < KM_ARRAY_SIZE(holes); i++) {
+		if (!km_image_set_hole(k->image, holes[i], 4 * GIB))
+			continue;
+		start_again(k);
+		km_str_clear(&again);
+		way = try_ways(k, options, &again);
+		if (!way || !memory_ends_right(k))
+			continue;
+		km_kernel_add_finding(k, false, "hole",
+				      "the file leaves out [0x%llx, 0x100000000), as the page "
+				      "tables say",
+				      (unsigned long long)holes[i]);
+		return way;
+	}
+	km_image_set_hole(k->image, 0, 0);
+	start_again(k);
+	return flat ? try_ways(k, options, &again) : NO_WAY;
+}
+
+static bool setup(struct km_kernel *k, const struct km_kernel_options *options,
+		  struct km_str *tried)
+{
+	bool had_vmcoreinfo = k->vmcoreinfo != NULL;
+	bool is_raw = km_image_info(k->image)->format == KM_IMAGE_RAW;
+	enum way way = is_raw ? try_raw(k, options, tried) : try_ways(k, options, tried);
+
+	if (way == NO_WAY)
+		return false;
+	find_direct_map(k);
+	if (way == BY_VMCOREINFO || had_vmcoreinfo)
+		return true;
+	adopt_own_vmcoreinfo(k);
+	prefer_own_root(k);
+	return true;
 }
 
 const struct km_kernel_setup km_kernel_setup_x86_64 = {

@@ -147,8 +147,8 @@ extern const struct km_kernel_setup {
 
 /* vmcoreinfo.c */
 struct km_error *km_vmcoreinfo_load_file(struct km_kernel *k, const char *path) km_must_check;
-/* Calls FN with every VMCOREINFO note that lies at the start of a page of physical memory, until it
- * returns true; then the text is K's. */
+/* Calls FN with every VMCOREINFO, note or text, that lies at the start of a page of physical memory,
+ * until it returns true; then the text is K's. */
 bool km_vmcoreinfo_scan(struct km_kernel *k, const struct km_job *job,
 			bool (*fn)(struct km_kernel *k, void *data), void *data);
 /* Takes over TEXT, which is copied. */

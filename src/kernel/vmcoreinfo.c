@@ -124,6 +124,12 @@ static bool is_note_page(const u8 *page)
 	       !memcmp(page + NOTE_HEADER, "VMCOREINFO", 11);
 }
 
+/* The text alone has a page too (vmcoreinfo_data), from which the note is made. */
+static bool is_text_page(const u8 *page)
+{
+	return !memcmp(page, "OSRELEASE=", 10);
+}
+
 static bool take_note_page(struct km_kernel *k, u64 paddr, const u8 *header)
 {
 	u32 size = km_load32(header + 4);
@@ -136,6 +142,24 @@ static bool take_note_page(struct km_kernel *k, u64 paddr, const u8 *header)
 		return false;
 	size = (u32)strnlen(text, size);
 	return memmem(text, size, "OSRELEASE=", 10) && km_vmcoreinfo_set(k, text, size);
+}
+
+static bool take_text_page(struct km_kernel *k, u64 paddr)
+{
+	char text[PAGE];
+
+	if (km_image_read(k->image, paddr, text, sizeof(text)) != KM_OK)
+		return false;
+	size_t len = strnlen(text, sizeof(text));
+
+	return memmem(text, len, "\nPAGESIZE=", 10) && km_vmcoreinfo_set(k, text, len);
+}
+
+static bool take_page(struct km_kernel *k, u64 paddr, const u8 *header)
+{
+	if (is_note_page(header))
+		return take_note_page(k, paddr, header);
+	return is_text_page(header) && take_text_page(k, paddr);
 }
 
 /* How often a scan looks up. */
@@ -160,7 +184,7 @@ bool km_vmcoreinfo_scan(struct km_kernel *k, const struct km_job *job,
 					km_image_forget(k->image, at - STRETCH, STRETCH);
 			}
 			if (km_image_read(k->image, at, header, sizeof(header)) == KM_OK &&
-			    is_note_page(header) && take_note_page(k, at, header) && fn(k, data))
+			    take_page(k, at, header) && fn(k, data))
 				return true;
 			if (at + PAGE < at)
 				break;

@@ -89,6 +89,20 @@ static inline void dump_open(struct dump *d)
 	assert_no_error(km_image_open(paths, 1, &options, &d->image));
 }
 
+/* The same memory as a raw image of SIZE bytes, what is above the dump's own a hole in the file. */
+static inline void dump_open_raw(struct dump *d, u64 size)
+{
+	km_auto_close int fd = memfd_create("dump", MFD_CLOEXEC);
+	char path[64];
+	const char *paths[] = {path};
+
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, d->memory, d->size, 0), d->size);
+	assert_int_equal(ftruncate(fd, (off_t)size), 0);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	assert_no_error(km_image_open(paths, 1, NULL, &d->image));
+}
+
 static inline void dump_free(struct dump *d)
 {
 	km_image_close(d->image);

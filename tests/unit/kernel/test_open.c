@@ -114,6 +114,86 @@ static void by_a_note_in_memory(void **state)
 	assert_non_null(fx_finding(&f, "VMCOREINFO"));
 }
 
+static void by_the_text_alone_in_memory(void **state)
+{
+	auto_fixture f;
+	(void)state;
+
+	fx_begin(&f);
+	put_marks(&f);
+	dump_put(&f.d, 0x8800, "OSRELEASE=1\nPAGESIZE=4096\n", 27); /* not where a page begins */
+	dump_put(&f.d, 0x9000, f.vmcoreinfo.data, f.vmcoreinfo.len);
+	km_str_clear(&f.vmcoreinfo);
+	fx_open(&f);
+	assert_opened_right(&f);
+	assert_non_null(fx_finding(&f, "VMCOREINFO"));
+}
+
+static const char fx_banner[] = "Linux version 99.0-test (me@here) #1\n";
+
+static void by_tables_in_memory(void **state)
+{
+	auto_fixture f;
+	(void)state;
+
+	fx_begin(&f);
+	put_marks(&f);
+	km_str_clear(&f.vmcoreinfo);
+	/* The user half of page-table isolation: the kernel's text and nothing else. */
+	dump_put64(&f.d, 0x9000 + 8 * 511, 0x2001);
+	/* A page that leads to itself. */
+	dump_put64(&f.d, 0xa000 + 8 * 511, 0xa001);
+	dump_put64(&f.d, 0xa000 + 8 * 510, 0xa001);
+	fx_put(&f, fx_virt(FX_DATA + 0x1000), "Linux version %s", 17);
+	fx_put(&f, fx_virt(FX_DATA + 0x1ff8), fx_banner, sizeof(fx_banner));
+	fx_open(&f);
+	assert_opened_right(&f);
+	assert_non_null(strstr(fx_finding(&f, "page tables")->text, "99.0-test"));
+}
+
+static void tables_without_a_kernel_are_none(void **state)
+{
+	auto_fixture f;
+	(void)state;
+
+	fx_begin(&f);
+	dump_open(&f.d);
+	assert_error(km_kernel_open(f.d.image, NULL, &f.k), "page tables in physical memory");
+}
+
+#define GIB (1ULL << 30)
+
+/* 4 GiB of memory in a file: its last GiB lies above the hole, which only the direct map says. */
+static void a_hole_that_the_file_leaves_out(void **state)
+{
+	const u64 huge = 0x81;
+	Elf64_Nhdr header;
+	auto_fixture f;
+	u64 value;
+	(void)state;
+
+	fx_begin(&f);
+	put_marks(&f);
+	for (u64 gib = 1; gib < 5; gib++)
+		if (gib != 3)
+			dump_put64(&f.d, 0x4000 + 8 * gib, gib * GIB | huge);
+	header = (Elf64_Nhdr){11, (u32)f.vmcoreinfo.len, 0};
+	dump_put(&f.d, 0x9000, &header, sizeof(header));
+	dump_put(&f.d, 0x900c, "VMCOREINFO", 11);
+	dump_put(&f.d, 0x9018, f.vmcoreinfo.data, f.vmcoreinfo.len);
+	dump_open_raw(&f.d, 4 * GIB);
+	assert_no_error(km_kernel_open(f.d.image, NULL, &f.k));
+	assert_non_null(fx_finding(&f, "hole"));
+	assert_int_equal(km_read_u64(f.k, fx_virt(FX_DATA), &value), KM_OK);
+	assert_int_equal(value, 0x1122334455667788ULL);
+	assert_int_equal(km_image_page_status(f.d.image, 3 * GIB - 4096), KM_OK);
+	assert_int_equal(km_image_page_status(f.d.image, 3 * GIB), KM_ABSENT);
+	assert_int_equal(km_image_page_status(f.d.image, 4 * GIB), KM_OK);
+	assert_int_equal(km_image_page_status(f.d.image, 5 * GIB), KM_ABSENT);
+	assert_int_equal(km_read_u64(f.k, FX_DIRECT + 5 * GIB - 8, &value), KM_OK);
+	assert_int_equal(km_read_u64(f.k, FX_DIRECT + 4 * GIB - 4, &value), KM_ABSENT);
+}
+
 static void by_a_file(void **state)
 {
 	struct km_kernel_options options = {0};
@@ -230,6 +310,10 @@ int main(void)
 		cmocka_unit_test(wrong_phys_base_is_outvoted_by_the_segment),
 		cmocka_unit_test(by_control_register),
 		cmocka_unit_test(by_a_note_in_memory),
+		cmocka_unit_test(by_the_text_alone_in_memory),
+		cmocka_unit_test(by_tables_in_memory),
+		cmocka_unit_test(tables_without_a_kernel_are_none),
+		cmocka_unit_test(a_hole_that_the_file_leaves_out),
 		cmocka_unit_test(by_a_file),
 		cmocka_unit_test(the_error_says_what_was_tried),
 		cmocka_unit_test(broken_tables_leave_the_image),
