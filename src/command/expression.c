@@ -7,7 +7,7 @@
 
 #include "command/address.h"
 
-enum { DEPTH_MAX = 64, NEAR_MAX = 4096 };
+enum { DEPTH_MAX = 64 };
 
 struct parser {
 	struct km_session *session;
@@ -245,39 +245,17 @@ struct km_error *km_parse_offset(struct km_session *session, const char *text, u
 	return NULL;
 }
 
-/* The kernel's symbols that begin like NAME and are about as long: one of them may be meant. */
 struct km_error *km_no_such_symbol(struct km_session *session, const char *name)
 {
-	struct km_kallsyms *ks = km_kernel_kallsyms(session->kernel);
-	u32 count = ks ? km_kallsyms_count(ks) : 0;
-	size_t len = strlen(name), n = 0;
-	km_auto_free const char **names = calloc(NEAR_MAX, sizeof(*names));
-	const char *nearest;
-	struct km_error *error;
-	struct km_symbol symbol;
+	char near[KM_SYMBOL_NAME_MAX];
 
-	if (!names)
-		return km_error_nomem();
-	if (!ks)
+	if (!km_kernel_kallsyms(session->kernel))
 		return km_error_new(KM_ERROR_MISSING, "there is no symbol %s: this dump's table of "
 						      "symbols could not be found", name);
-	for (u32 i = 0; i < count && n < NEAR_MAX; i++) {
-		if (!km_kallsyms_get(ks, i, &symbol) || symbol.name[0] != name[0])
-			continue;
-		size_t other = strlen(symbol.name);
-
-		if (other + 2 < len || len + 2 < other)
-			continue;
-		names[n] = strdup(symbol.name);
-		n += names[n] != NULL;
-	}
-	nearest = km_nearest(name, names, n);
-	error = nearest ? km_error_new(KM_ERROR_MISSING, "there is no symbol %s; did you mean %s?",
-				       name, nearest) :
-			  km_error_new(KM_ERROR_MISSING, "there is no symbol %s", name);
-	while (n)
-		free((void *)names[--n]);
-	return error;
+	if (km_nearest_name(session->kernel, name, KM_NAMES_OF_SYMBOLS, near, sizeof(near)))
+		return km_error_new(KM_ERROR_MISSING, "there is no symbol %s; did you mean %s?", name,
+				    near);
+	return km_error_new(KM_ERROR_MISSING, "there is no symbol %s", name);
 }
 
 bool km_symbol_text(struct km_kernel *k, u64 value, unsigned radix, char *buf, size_t size)

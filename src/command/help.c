@@ -65,8 +65,7 @@ static struct km_error *help_run(struct km_session *session, struct km_args *arg
 	for (i = 0; i < km_args_count(args); i++) {
 		command = km_command_find(km_args_get(args, i));
 		if (!command)
-			return km_error_new(KM_ERROR_USAGE, "there is no command %s; help lists them",
-					    km_args_get(args, i));
+			return km_no_such_command(session, km_args_get(args, i), false);
 		km_help_print(session->out, command);
 	}
 	for (i = 0; !km_args_count(args) && km_commands[i]; i++) {

@@ -40,6 +40,10 @@ extern const struct km_kind km_variable_kind;
 /* One command of the analyser, as `help` lists it. */
 extern const struct km_kind km_help_kind;
 
+/* "there is no command NAME", with the nearest name there is; IMPLIED: a type or symbol would do. */
+struct km_error *km_no_such_command(struct km_session *session, const char *name,
+				    bool implied) km_must_check;
+
 /* The synopsis, options and details of COMMAND. */
 void km_help_print(struct km_out *out, const struct km_command *command);
 

@@ -87,9 +87,10 @@ void km_complain(struct km_session *session, const char *format, ...)
 		km_str_free(&safe);
 }
 
-static struct km_error *unknown_command(struct km_session *session, const char *name)
+struct km_error *km_no_such_command(struct km_session *session, const char *name, bool implied)
 {
 	const char *names[256], *nearest;
+	char near[KM_SYMBOL_NAME_MAX];
 	size_t n = 0;
 
 	while (km_commands[n] && n < KM_ARRAY_SIZE(names)) {
@@ -99,6 +100,11 @@ static struct km_error *unknown_command(struct km_session *session, const char *
 	for (size_t i = 0; n < KM_ARRAY_SIZE(names) && km_session_alias_name(session, i); i++)
 		names[n++] = km_session_alias_name(session, i);
 	nearest = km_nearest(name, names, n);
+	/* A type or a symbol stands for a command, too. */
+	if (!nearest && implied && strlen(name) > 3 &&
+	    km_nearest_name(session->kernel, name, KM_NAMES_OF_TYPES | KM_NAMES_OF_SYMBOLS, near,
+			    sizeof(near)))
+		nearest = near;
 	if (nearest)
 		return km_error_new(KM_ERROR_USAGE, "there is no command %s; did you mean %s?",
 				    name, nearest);
@@ -159,7 +165,7 @@ static struct km_error *run_alias(struct km_session *session, const char *alias,
 				     argv[0], alias);
 	/* What is left over has to be a command, lest two aliases call each other here for ever. */
 	if (!error && !km_command_find(command.words.data[0]))
-		error = unknown_command(session, command.words.data[0]);
+		error = km_no_such_command(session, command.words.data[0], false);
 	if (!error)
 		words = calloc(command.words.count + argc, sizeof(*words));
 	if (!error && !words)
@@ -190,7 +196,7 @@ struct km_error *km_session_command(struct km_session *session, size_t argc,
 		command = implied_command(session, argv[0]);
 		if (command)
 			return run_implied(session, command, argc, argv);
-		return unknown_command(session, argv[0]);
+		return km_no_such_command(session, argv[0], true);
 	}
 	if (argc == 2 && !strcmp(argv[1], "--help")) {
 		km_help_print(session->out, command);

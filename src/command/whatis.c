@@ -126,6 +126,7 @@ static struct km_error *describe(struct km_session *session, const char *name,
 				 const struct km_definition_options *options)
 {
 	struct km_symbol_place place;
+	char near[KM_SYMBOL_NAME_MAX];
 
 	if (describe_type(session, name, options) || describe_symbol(session, name))
 		return NULL;
@@ -133,6 +134,10 @@ static struct km_error *describe(struct km_session *session, const char *name,
 		return km_error_new(KM_ERROR_MISSING,
 				    "%s is a symbol at 0x%llx whose type nothing says", name,
 				    (unsigned long long)place.symbol.address);
+	if (km_nearest_name(session->kernel, name, KM_NAMES_OF_TYPES | KM_NAMES_OF_SYMBOLS, near,
+			    sizeof(near)))
+		return km_error_new(KM_ERROR_MISSING,
+				    "no type and no symbol is called %s; did you mean %s?", name, near);
 	return km_error_new(KM_ERROR_MISSING, "no type and no symbol is called %s", name);
 }
 

@@ -357,7 +357,13 @@ static struct km_error *name(struct evaluator *e, struct km_value *ret)
 		if (ret->untyped)
 			memcpy(e->symbol, text, sizeof(text));
 	} else {
-		return km_lex_error(&e->lexer, "no symbol, enumerator or per-CPU variable %s", text);
+		char near[KM_SYMBOL_NAME_MAX];
+
+		if (!km_nearest_name(e->k, text, KM_NAMES_OF_SYMBOLS, near, sizeof(near)))
+			return km_lex_error(&e->lexer, "no symbol, enumerator or per-CPU variable %s",
+					    text);
+		return km_lex_error(&e->lexer, "no symbol, enumerator or per-CPU variable %s; did you "
+					       "mean %s?", text, near);
 	}
 	ret->space = NULL;
 	return km_lex_next(&e->lexer);

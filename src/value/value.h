@@ -116,6 +116,10 @@ bool km_percpu_variable(struct km_kernel *k, const char *symbol, struct km_ctype
 bool km_value_of_percpu(struct km_kernel *k, const struct km_ctype *type, u64 base, unsigned cpu,
 			struct km_value *ret);
 
+/* For "did you mean": the symbol or type whose spelling is nearest to NAME; false where none is near. */
+enum { KM_NAMES_OF_SYMBOLS = 1, KM_NAMES_OF_TYPES = 2 };
+bool km_nearest_name(struct km_kernel *k, const char *name, unsigned what, char *buf, size_t size);
+
 /* The member PATH of a struct or union (pointers on the way are followed, as crash allows it). */
 struct km_error *km_value_member(struct km_kernel *k, const struct km_value *value, const char *path,
 				 struct km_value *ret) km_must_check;

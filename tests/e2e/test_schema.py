@@ -132,7 +132,7 @@ def test_files_are_what_the_program_says(kmortem):
     assert 'bt' in names and '*' in names
     wanted = {('star' if name == '*' else name) + '.json': kmortem.run('schema', name).stdout
               for name in names}
-    assert sorted(os.listdir(FOLDER)) == sorted(wanted)
+    assert sorted(os.listdir(FOLDER)) == sorted(wanted), 'make schema, and add the new files'
     for name, text in wanted.items():
         with open(os.path.join(FOLDER, name), encoding='utf-8') as file:
             assert file.read() == text, f'{name} is out of date: make schema'

@@ -336,3 +336,14 @@ def test_print_max_is_obeyed(run):
     short = run('-c', 'set print_max 3; p init_task.comm').stdout
     whole = run('-c', 'p init_task.comm').stdout
     assert '"swa"...' in short and 'swapper' in whole
+
+
+@pytest.mark.parametrize('line, right', [
+    ('foreech bt', 'foreach'), ('lsmodd', 'lsmod'), ('help foreech', 'foreach'), ('task_strct', 'task_struct'),
+    ('init_tsk', 'init_task'), ('p init_tsk', 'init_task'), ('p init_task.comn', 'comm'),
+    ('struct task_strct', 'task_struct'), ('struct task_struct.comn init_task', 'comm'),
+    ('whatis task_strct', 'task_struct'), ('rd init_tsk', 'init_task'), ('mod -s kmlap', 'kmlab'),
+])
+def test_the_nearest_right_name_is_said(run, line, right):
+    done = run('-c', line)
+    assert done.returncode == 1 and f'did you mean {right}?' in done.stderr
