@@ -135,7 +135,7 @@ static void expressions(void **state)
 		    "hexadecimal: 16  \n    decimal: 22  \n      octal: 26\n     binary: "
 		    "0000000000000000000000000000000000000000000000000000000000010110\n"
 		    "   bits set: 4 2 1 \n");
-	assert_says(&w, "eval 10 - 20 | 5 & 4",
+	assert_says(&w, "eval (10 - 20 | 5 & 4)",
 		    "hexadecimal: fffffffffffffff6  \n    decimal: 18446744073709551606  (-10)\n"
 		    "      octal: 1777777777777777777766\n     binary: "
 		    "1111111111111111111111111111111111111111111111111111111111110110\n");
