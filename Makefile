@@ -25,6 +25,7 @@ check-peers: ## side by side with crash and drgn in a chroot (needs root)
 	@scripts/install-deps build test lab peers
 	@$(MAKE) --no-print-directory build
 	@tests/peers/check
+	@tests/peers/layouts
 
 bench: ## speed and memory beside the peers, in one run
 	@scripts/install-deps build lab peers

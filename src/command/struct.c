@@ -21,16 +21,44 @@ struct request {
 	unsigned radix;
 };
 
+struct member_row {
+	const char *name;
+	char type[192];
+	u64 offset;
+	u32 bit_offset, bit_size;
+};
+
+static const struct km_field member_fields[] = {
+	KM_FIELD_OF(struct member_row, name, KM_FIELD_TEXT, "its name"),
+	KM_FIELD_OF(struct member_row, type, KM_FIELD_CHARS, "its C type"),
+	KM_FIELD_OF(struct member_row, offset, KM_FIELD_U64, "bytes from the start of the whole"),
+	KM_FIELD_OF(struct member_row, bit_offset, KM_FIELD_U32, "of a bit-field: bits after those"),
+	KM_FIELD_OF(struct member_row, bit_size, KM_FIELD_U32, "of a bit-field; 0: it is none"),
+};
+
+static const struct km_kind member_kind = {
+	.name = "member",
+	.help = "a member of a struct or union; those of unnamed members are the outer's own",
+	.size = sizeof(struct member_row),
+	.fields = member_fields,
+	.n_fields = KM_ARRAY_SIZE(member_fields),
+};
+
+typedef KM_VEC(struct member_row) member_vec;
+
 struct definition_row {
 	const char *name, *text;
 	u64 size;
 	unsigned radix;
+	const struct member_row *members;
+	size_t n_members;
 };
 
 static const struct km_field definition_fields[] = {
 	KM_FIELD_OF(struct definition_row, name, KM_FIELD_TEXT, "the type"),
 	KM_FIELD_OF(struct definition_row, text, KM_FIELD_TEXT, "its definition in C"),
 	KM_FIELD_OF(struct definition_row, size, KM_FIELD_U64, "its size in bytes"),
+	KM_FIELD_LIST_OF(struct definition_row, members, n_members, &member_kind, "its members"),
 };
 
 static void definition_text(struct km_out *out, const void *record)
@@ -52,16 +80,53 @@ const struct km_kind km_definition_kind = {
 	.text = definition_text,
 };
 
+/* TYPE's members, those of unnamed ones in their place. Unnamed types may be nested by a hostile BTF. */
+static void collect_members(struct km_type type, u64 base, unsigned depth, member_vec *ret)
+{
+	u32 i, count = km_type_member_count(type);
+
+	for (i = 0; i < count && depth < 24; i++) {
+		km_auto_str struct km_str text = {0};
+		struct member_row *row;
+		struct km_type_member m;
+		struct km_ctype plain;
+
+		if (!km_type_member(type, i, &m))
+			return;
+		if (!*m.name) {
+			collect_members(km_type_strip(m.type), base + m.bit_offset, depth + 1, ret);
+			continue;
+		}
+		row = km_vec_push(ret);
+		if (!row)
+			return;
+		plain = km_ctype_of(m.type);
+		km_ctype_declare(&plain, "", &text);
+		snprintf(row->type, sizeof(row->type), "%s", text.data ? text.data : "");
+		row->name = m.name;
+		row->offset = (base + m.bit_offset) / 8;
+		row->bit_size = m.bit_size;
+		row->bit_offset = m.bit_size ? (base + m.bit_offset) % 8 : 0;
+	}
+}
+
 void km_emit_definition(struct km_session *session, const char *name, struct km_type type,
 			const struct km_definition_options *options, unsigned radix)
 {
 	struct definition_row row = {.name = name, .radix = radix};
 	km_auto_str struct km_str text = {0};
+	enum km_type_kind kind = km_type_kind(type);
+	member_vec members = {0};
 
 	km_type_define(type, options, &text);
 	row.text = text.data ? text.data : "";
 	km_type_size(type, &row.size);
+	if (session->json && (kind == KM_TYPE_STRUCT || kind == KM_TYPE_UNION))
+		collect_members(type, 0, 0, &members);
+	row.members = members.data;
+	row.n_members = members.count;
 	km_emit(session->out, &km_definition_kind, &row);
+	km_vec_free(&members);
 }
 
 /* The struct or union that NAME means, by its own name or by a typedef's. */
