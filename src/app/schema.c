@@ -23,7 +23,8 @@ static int print_one(const char *name)
 	km_auto_str struct km_str text = {0};
 
 	if (!command) {
-		fprintf(stderr, "kmortem: there is no command %s; kmortem schema lists them\n", name);
+		fprintf(stderr, "kmortem: there is no command %s; kmortem schema lists them\n",
+			name);
 		return KM_EXIT_USAGE;
 	}
 	km_command_schema(command, &text);

@@ -8,10 +8,11 @@
 static const struct {
 	const char *name, *text;
 } builtin[] = {
-	{"man", "help"},      {"?", "help"},   {"quit", "q"},  {"sf", "set scroll off"},
-	{"sn", "set scroll on"}, {"hex", "set radix 16"}, {"dec", "set radix 10"},
-	{"px", "p -x"},	      {"pd", "p -d"},  {"for", "foreach"}, {"size", "*"},
-	{"dmesg", "log"},     {"lsmod", "mod"}, {"last", "ps -l"},
+	{"man", "help"},	  {"?", "help"},	   {"quit", "q"},
+	{"sf", "set scroll off"}, {"sn", "set scroll on"}, {"hex", "set radix 16"},
+	{"dec", "set radix 10"},  {"px", "p -x"},	   {"pd", "p -d"},
+	{"for", "foreach"},	  {"size", "*"},	   {"dmesg", "log"},
+	{"lsmod", "mod"},	  {"last", "ps -l"},
 };
 
 struct alias_row {
@@ -154,8 +155,9 @@ static struct km_error *alias_run(struct km_session *session, struct km_args *ar
 		}
 	} else if (name) {
 		if (name[0] == '-')
-			return km_error_new(KM_ERROR_USAGE, "there is no option %s; usage: alias %s",
-					    name, session->command->usage);
+			return km_error_new(KM_ERROR_USAGE,
+					    "there is no option %s; usage: alias %s", name,
+					    session->command->usage);
 		if (!km_session_alias(session, name))
 			return km_error_new(KM_ERROR_USAGE, "there is no alias %s", name);
 	}
@@ -165,7 +167,7 @@ static struct km_error *alias_run(struct km_session *session, struct km_args *ar
 
 void km_aliases_free(struct km_session *session)
 {
-	km_vec_for_each(&session->aliases, alias) {
+	km_vec_for_each (&session->aliases, alias) {
 		free(alias->name);
 		free(alias->text);
 	}
@@ -178,13 +180,14 @@ const struct km_command km_command_alias = {
 	.name = "alias",
 	.help = "words that stand for commands",
 	.usage = "[alias [command]…]",
-	.details = "  Alone: lists them. With a word: what it stands for. With more: makes the word stand\n"
-		   "  for what follows; in quotes that may have pipes and redirections. An empty text\n"
-		   "  deletes the alias. Those of every session belong in ~/.kmortemrc.\n"
-		   "\n"
-		   "    alias kp kmem -p\n"
-		   "    alias un \"foreach UN bt | less\"\n"
-		   "    alias kp \"\"",
+	.details =
+		"  Alone: lists them. With a word: what it stands for. With more: makes the word stand\n"
+		"  for what follows; in quotes that may have pipes and redirections. An empty text\n"
+		"  deletes the alias. Those of every session belong in ~/.kmortemrc.\n"
+		"\n"
+		"    alias kp kmem -p\n"
+		"    alias un \"foreach UN bt | less\"\n"
+		"    alias kp \"\"",
 	.kinds = alias_kinds,
 	.run = alias_run,
 };

@@ -184,6 +184,7 @@ void km_line_command_free(struct km_line_command *command);
 struct km_line {
 	char *text;
 	size_t at;
+	unsigned n_aliases; /* that have been replaced */
 	const char *(*alias)(void *data, const char *name); /* what NAME stands for, or NULL */
 	void *data;
 };

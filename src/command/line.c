@@ -13,7 +13,8 @@
 
 static const char blanks[] = " \t\r\n";
 
-enum { ALIAS_ROUNDS = 16 };
+/* What an alias stands for may begin with it, or have it again behind a ';'. */
+enum { ALIAS_ROUNDS = 16, ALIASES_MAX = 256 };
 
 struct km_error *km_line_open(struct km_line *line, const char *text,
 			      const char *(*alias)(void *data, const char *name), void *data)
@@ -53,8 +54,9 @@ static struct km_error *expand_alias(struct km_line *line)
 		meaning = len ? line->alias(line->data, name) : NULL;
 		if (!meaning)
 			return NULL;
-		if (round == ALIAS_ROUNDS)
-			return km_error_new(KM_ERROR_USAGE, "the alias %s leads back to itself", name);
+		if (round == ALIAS_ROUNDS || line->n_aliases++ == ALIASES_MAX)
+			return km_error_new(KM_ERROR_USAGE, "the alias %s leads back to itself",
+					    name);
 		km_str_add(&text, meaning);
 		km_str_add(&text, from + len);
 		if (!text.data || text.failed)
@@ -98,20 +100,18 @@ static size_t shell_length(const char *text)
 /* The state of cutting one command into words. */
 struct cutter {
 	const char *start, *p;
-	char *w; /* the next free byte of the storage */
+	char *w;	/* the next free byte of the storage */
 	unsigned depth; /* of parentheses */
 };
 
 static bool is_pipe(const struct cutter *c)
 {
-	return *c->p == '|' && !c->depth && c->p[1] != '|' &&
-	       (c->p == c->start || c->p[-1] != '|');
+	return *c->p == '|' && !c->depth && c->p[1] != '|' && (c->p == c->start || c->p[-1] != '|');
 }
 
 static bool is_redirection(const struct cutter *c)
 {
-	return *c->p == '>' && !c->depth && c->p[1] != '=' &&
-	       (c->p == c->start || c->p[-1] != '-');
+	return *c->p == '>' && !c->depth && c->p[1] != '=' && (c->p == c->start || c->p[-1] != '-');
 }
 
 static bool ends_word(const struct cutter *c)
@@ -162,7 +162,8 @@ static struct km_error *cut_file(struct cutter *c, const char *sign, const char 
 	KM_TRY(cut_word(c, false, ret));
 	c->p += strspn(c->p, blanks);
 	if (*c->p && *c->p != ';' && *c->p != '#')
-		return km_error_new(KM_ERROR_USAGE, "after %s %s nothing may stand but ;", sign, *ret);
+		return km_error_new(KM_ERROR_USAGE, "after %s %s nothing may stand but ;", sign,
+				    *ret);
 	return NULL;
 }
 

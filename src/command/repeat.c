@@ -59,10 +59,11 @@ const struct km_command km_command_repeat = {
 	.name = "repeat",
 	.help = "a command again and again",
 	.usage = "[-seconds] command [argument]…",
-	.details = "  Runs the command until Ctrl-C, waiting that many seconds in between. Of use on a\n"
-		   "  live kernel; on a dump nothing changes.\n"
-		   "\n"
-		   "    repeat -1 p jiffies",
+	.details =
+		"  Runs the command until Ctrl-C, waiting that many seconds in between. Of use on a\n"
+		"  live kernel; on a dump nothing changes.\n"
+		"\n"
+		"    repeat -1 p jiffies",
 	.runs_others = true,
 	.run = repeat_run,
 };

@@ -115,8 +115,9 @@ static void kind_schema(struct km_str *s, const struct km_kind *kind, bool top, 
 		value_schema(s, field);
 		km_str_add(s, "}");
 		if (is_maybe(field))
-			km_str_addf(s, ",\n%s    \"%s_error\": {\"description\": \"why %s is null\", "
-				       "\"type\": \"string\"}",
+			km_str_addf(s,
+				    ",\n%s    \"%s_error\": {\"description\": \"why %s is null\", "
+				    "\"type\": \"string\"}",
 				    indent, field->name, field->name);
 	}
 	km_str_addf(s, "\n%s  },\n%s  \"required\": [", indent, indent);
@@ -149,9 +150,11 @@ static void records_schema(struct km_str *s, const struct km_command *command)
 {
 	km_str_add(s, "{\n      \"type\": \"array\",\n      \"items\": {");
 	if (command->runs_others) {
-		km_str_add(s, "\n        \"description\": \"what the command emits that was run: see its "
-			      "own schema\",\n        \"type\": \"object\",\n        \"properties\": "
-			      "{\"kind\": {\"type\": \"string\"}},\n        \"required\": [\"kind\"]");
+		km_str_add(
+			s,
+			"\n        \"description\": \"what the command emits that was run: see its "
+			"own schema\",\n        \"type\": \"object\",\n        \"properties\": "
+			"{\"kind\": {\"type\": \"string\"}},\n        \"required\": [\"kind\"]");
 	} else {
 		km_str_add(s, "\"oneOf\": [");
 		for (size_t i = 0; command->kinds && command->kinds[i]; i++) {
@@ -173,20 +176,25 @@ void km_command_schema(const struct km_command *command, struct km_str *s)
 
 	for (size_t i = 0; command->kinds && command->kinds[i]; i++)
 		collect(command->kinds[i], &nested);
-	km_str_add(s, "{\n  \"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n  \"title\": ");
+	km_str_add(
+		s,
+		"{\n  \"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n  \"title\": ");
 	quote(s, command->name);
 	km_str_add(s, ",\n  \"description\": ");
 	quote(s, command->help);
-	km_str_add(s, ",\n  \"type\": \"object\",\n  \"properties\": {\n"
-		      "    \"command\": {\"description\": \"what was run\", \"type\": \"string\"},\n"
-		      "    \"records\": ");
+	km_str_add(s,
+		   ",\n  \"type\": \"object\",\n  \"properties\": {\n"
+		   "    \"command\": {\"description\": \"what was run\", \"type\": \"string\"},\n"
+		   "    \"records\": ");
 	records_schema(s, command);
-	km_str_add(s, ",\n    \"problems\": {\"description\": \"what is wrong with part of the records\", "
-		      "\"type\": \"array\", \"items\": {\"type\": \"string\"}},\n"
-		      "    \"error\": {\"description\": \"why the command could not do what it was asked\", "
-		      "\"type\": [\"string\", \"null\"]}\n  },\n"
-		      "  \"required\": [\"command\", \"records\", \"problems\", \"error\"],\n"
-		      "  \"additionalProperties\": false,\n  \"$defs\": {");
+	km_str_add(
+		s,
+		",\n    \"problems\": {\"description\": \"what is wrong with part of the records\", "
+		"\"type\": \"array\", \"items\": {\"type\": \"string\"}},\n"
+		"    \"error\": {\"description\": \"why the command could not do what it was asked\", "
+		"\"type\": [\"string\", \"null\"]}\n  },\n"
+		"  \"required\": [\"command\", \"records\", \"problems\", \"error\"],\n"
+		"  \"additionalProperties\": false,\n  \"$defs\": {");
 	for (size_t i = 0; i < nested.count; i++) {
 		km_str_addf(s, "%s\n    \"", i ? "," : "");
 		for (const char *p = nested.data[i]->name; *p; p++)

@@ -246,15 +246,16 @@ static void show_variable(struct km_session *session, const struct variable *v, 
 	km_out_set_view(session->out, NULL);
 }
 
-struct km_error *km_variable_set(struct km_session *session, const char *const *words, size_t n_words,
-				 size_t *ret_taken)
+struct km_error *km_variable_set(struct km_session *session, const char *const *words,
+				 size_t n_words, size_t *ret_taken)
 {
 	*ret_taken = 0;
 	for (size_t i = 0; i < KM_ARRAY_SIZE(absent); i++)
 		if (!strcmp(words[0], absent[i].name))
-			return km_error_new(KM_ERROR_UNSUPPORTED,
-					    "%s is a variable of crash that has no meaning here: %s",
-					    absent[i].name, absent[i].reason);
+			return km_error_new(
+				KM_ERROR_UNSUPPORTED,
+				"%s is a variable of crash that has no meaning here: %s",
+				absent[i].name, absent[i].reason);
 	for (size_t i = 0; i < KM_ARRAY_SIZE(variables); i++) {
 		const struct variable *v = &variables[i];
 

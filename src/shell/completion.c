@@ -33,7 +33,8 @@ static void offer(struct completing *c, const char *name)
 	char **slot;
 	char *copy;
 
-	if (!is_printable(name) || strncmp(name, c->prefix, c->prefix_len) || !*name || c->ret->names.count >= MAX_NAMES)
+	if (!is_printable(name) || strncmp(name, c->prefix, c->prefix_len) || !*name ||
+	    c->ret->names.count >= MAX_NAMES)
 		return;
 	copy = strdup(name);
 	slot = copy ? km_vec_push(&c->ret->names) : NULL;
@@ -46,8 +47,8 @@ static void offer(struct completing *c, const char *name)
 /* ---- the line --------------------------------------------------------------------------------- */
 
 struct place {
-	size_t start;  /* of the command that the cursor is in */
-	bool files;    /* behind a pipe or a sign of redirection, or within a shell's line */
+	size_t start; /* of the command that the cursor is in */
+	bool files;   /* behind a pipe or a sign of redirection, or within a shell's line */
 };
 
 /* Where the cursor stands: the same rules as the parser's, of which here a line may be unfinished. */

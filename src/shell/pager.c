@@ -52,8 +52,12 @@ void km_pager_open(struct km_pager *pager, const struct km_sink *plain, const ch
 {
 	struct winsize size;
 
-	*pager = (struct km_pager){.plain = plain, .program = program, .job = job,
-				   .rows = 24, .columns = 80, .channel = {.fd = -1},
+	*pager = (struct km_pager){.plain = plain,
+				   .program = program,
+				   .job = job,
+				   .rows = 24,
+				   .columns = 80,
+				   .channel = {.fd = -1},
 				   .begun_ns = km_monotonic_ns()};
 	if (!ioctl(1, TIOCGWINSZ, &size) && size.ws_row > 1 && size.ws_col) {
 		pager->rows = size.ws_row;

@@ -9,8 +9,8 @@
 
 /* A program that reads from us, or a file: where one command's output goes. */
 struct km_channel {
-	int fd;	   /* -1: closed */
-	pid_t pid; /* of the program; 0: a file */
+	int fd;		    /* -1: closed */
+	pid_t pid;	    /* of the program; 0: a file */
 	struct km_job *job; /* cancelled when nobody reads any more; may be NULL */
 	bool broken;
 };
@@ -49,11 +49,11 @@ enum { KM_INPUT_DEPTH = 16 };
 struct km_shell {
 	struct km_session *session;
 	struct km_sink sink;
-	struct km_job job; /* of the running command */
+	struct km_job job;	    /* of the running command */
 	struct km_channel *channel; /* of the running command, or NULL */
 	struct km_pager *pager;	    /* the same */
-	bool interactive; /* lines come from the prompt */
-	unsigned depth;	  /* of files that read files */
+	bool interactive;	    /* lines come from the prompt */
+	unsigned depth;		    /* of files that read files */
 	u64 progress_shown_ns;
 	bool progress_on_screen;
 };

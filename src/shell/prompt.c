@@ -25,6 +25,10 @@ struct readline {
 	void (*callback_handler_remove)(void);
 	void (*callback_sigcleanup)(void);
 	void (*resize_terminal)(void);
+	void (*prep_terminal)(int meta);
+	void (*deprep_terminal)(void);
+	int (*on_new_line)(void);
+	int (*forced_update_display)(void);
 	int (*variable_bind)(const char *name, const char *value);
 	int (*initialize)(void);
 	char **(*completion_matches)(const char *text, char *(*next)(const char *text, int state));
@@ -67,6 +71,10 @@ static bool open_readline(struct readline *rl)
 		{"rl_callback_handler_remove", &rl->callback_handler_remove},
 		{"rl_callback_sigcleanup", &rl->callback_sigcleanup},
 		{"rl_resize_terminal", &rl->resize_terminal},
+		{"rl_prep_terminal", &rl->prep_terminal},
+		{"rl_deprep_terminal", &rl->deprep_terminal},
+		{"rl_on_new_line", &rl->on_new_line},
+		{"rl_forced_update_display", &rl->forced_update_display},
 		{"rl_variable_bind", &rl->variable_bind},
 		{"rl_initialize", &rl->initialize},
 		{"rl_completion_matches", &rl->completion_matches},
@@ -183,6 +191,35 @@ static void take_line(char *line)
 	at.rl.callback_handler_remove();
 }
 
+static atomic_bool continued;
+
+static void on_continue(int number)
+{
+	if (number == SIGCONT)
+		atomic_store(&continued, true);
+}
+
+/* readline looks after its signals only while it reads a key, and we wait outside of it. */
+static void watch_terminal(void)
+{
+	const struct sigaction action = {.sa_handler = on_continue, .sa_flags = SA_RESTART};
+
+	sigaction(SIGCONT, &action, NULL);
+	sigaction(SIGWINCH, &action, NULL);
+}
+
+/* The window has another size, or we are back from the background, where the terminal was another's. */
+static void redraw(const struct readline *rl)
+{
+	if (atomic_exchange(&continued, false)) {
+		rl->deprep_terminal();
+		rl->prep_terminal(1);
+		rl->on_new_line();
+		rl->forced_update_display();
+	}
+	rl->resize_terminal();
+}
+
 /* Waits for a key or a signal: SIGINT is let in only here, so that none is lost between a look at it
  * and the wait. True where there is a key. */
 static bool wait_for_key(void)
@@ -220,8 +257,7 @@ static char *read_line(void)
 		} else if (key) {
 			rl->callback_read_char();
 		} else {
-			/* The window changed, or we are back from the background. */
-			rl->resize_terminal();
+			redraw(rl);
 		}
 	}
 	return km_take(at.line);
@@ -246,6 +282,7 @@ static void prompt_with_readline(struct km_shell *shell)
 	*rl->attempted_completion_function = complete;
 	*rl->completion_word_break_hook = word_breaks;
 	rl->initialize();
+	watch_terminal();
 	load_history(rl, path);
 	while (!shell->session->quit && !km_out_failed(shell->session->out)) {
 		km_auto_free char *line = NULL;

@@ -110,8 +110,8 @@ static struct km_error *open_channel(struct km_shell *shell, const struct km_lin
 	if (command->output == KM_LINE_TO_PIPE)
 		KM_TRY(km_channel_program(command->target, ret));
 	else
-		KM_TRY(km_channel_file(command->target,
-				       command->output == KM_LINE_TO_END_OF_FILE, ret));
+		KM_TRY(km_channel_file(command->target, command->output == KM_LINE_TO_END_OF_FILE,
+				       ret));
 	ret->job = &shell->job;
 	return NULL;
 }

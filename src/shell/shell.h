@@ -34,9 +34,9 @@ void km_shell_prompt(struct km_shell *shell);
 
 /* What a word before the cursor may become. */
 struct km_completions {
-	size_t start; /* of the word in the line */
-	bool files;   /* names of files are wanted; NAMES is empty */
-	bool open;    /* more may follow at once: no blank after it */
+	size_t start;	      /* of the word in the line */
+	bool files;	      /* names of files are wanted; NAMES is empty */
+	bool open;	      /* more may follow at once: no blank after it */
 	KM_VEC(char *) names; /* in order, each once; owned */
 };
 void km_complete(struct km_session *session, const char *line, size_t point,

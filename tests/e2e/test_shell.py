@@ -199,6 +199,26 @@ def test_pipes_and_files_at_the_prompt(prompt, home):
     prompt.wait_line(PROMPT)
 
 
+def test_back_from_the_background_the_line_is_there(sysrq, home):
+    window = Terminal(['bash', '--norc', '-i'], home, PS1='sh> ')
+    try:
+        window.wait_line('sh>')
+        window.line(f'{PROGRAM} -s {sysrq.kdump}')
+        window.wait_line(PROMPT)
+        window.keys('-l', 'set ra')
+        window.wait_line(f'{PROMPT} set ra')
+        window.keys('C-z')
+        window.wait_line('sh>')
+        window.line('stty sane; fg')
+        window.wait_line(f'{PROMPT} set ra')
+        window.keys('Tab')
+        window.wait_line(f'{PROMPT} set radix')
+        window.keys('Enter')
+        window.wait('output radix: 10')
+    finally:
+        window.close()
+
+
 @pytest.mark.parametrize('how', ['inputrc', 'set'])
 def test_vi_mode(terminal, home, how):
     (home / '.inputrc').write_text('set editing-mode vi\n' if how == 'inputrc' else '')
@@ -216,6 +236,27 @@ def test_unknown_names_get_the_nearest(prompt):
     for wrong, right in (('foreech', 'foreach'), ('lsmodd', 'lsmod')):
         prompt.line(wrong)
         prompt.wait(f'did you mean {right}?')
+
+
+def test_a_dump_cannot_write_to_the_terminal(terminal, sysrq, kmortem, home):
+    address = re.search(r'0x([0-9a-f]+)', kmortem.text(sysrq.kdump, 'p &init_task.comm')).group(1)
+    physical = int(re.search(fr'^{address} +([0-9a-f]+)', kmortem.text(sysrq.kdump, f'vtop {address}'),
+                             re.M).group(1), 16)
+    # Would clear the screen, and put a title on the window.
+    hostile = b'\x1b[2J\x1b]0;ha\x07'
+    (home / 'patch').write_text(''.join(f'physical {physical + i:x} {byte:x}\n'
+                                        for i, byte in enumerate(hostile)))
+    window = terminal('--patch', home / 'patch')
+    window.wait_line(PROMPT)
+    shown = {'ps 0': r'\x1b[2J', 'ps | head -2': r'\x1b[2J', 'bt 0 | head -1': r'\x1b[2J',
+             'p init_task.comm': r'\033[2J'}
+    for i, (line, escaped) in enumerate(shown.items()):
+        window.keys('C-l')
+        window.wait(lambda s: s == PROMPT)
+        window.line(f'set print_max; {line}; !echo $((700 + {i}))')
+        screen = window.wait(f'\n70{i}\n')
+        assert 'print_max: 256' in screen and escaped in screen, screen
+    assert window.tmux('display-message', '-p', '#{pane_title}').strip() != 'ha'
 
 
 # ---- without a terminal ------------------------------------------------------------------------

@@ -9,6 +9,7 @@ static const char *alias(void *data, const char *name)
 	static const char *const names[][2] = {
 		{"px", "p -x"},	       {"un", "foreach UN bt | less"}, {"round", "about 1"},
 		{"about", "round 2"}, {"two", "sys; mod"},	       {"again", "px jiffies"},
+		{"comes", "bt; comes"},
 	};
 
 	(void)data;
@@ -135,6 +136,10 @@ static void test_aliases(void **state)
 	assert_cut("help px", "[help][px]\n");
 	assert_cut("\"px\" a", "[px][a]\n");
 	assert_cut("round", "! the alias round leads back to itself");
+	char *got = cut("comes");
+
+	assert_non_null(strstr(got, "[bt]\n! the alias comes leads back to itself"));
+	free(got);
 }
 
 /* Storage is sized by the line: the longest output that a line can have. */
