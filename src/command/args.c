@@ -63,7 +63,13 @@ struct km_error *km_args_option(struct km_args *args, int *ret_letter, const cha
 		return km_error_new(KM_ERROR_USAGE, "there is no option -%s; usage: %s %s",
 				    args->cluster, args->command->name, args->command->usage);
 	args->cluster++;
-	if (option->arg) {
+	if (option->arg && option->arg[0] == '=') {
+		/* An argument that may be left out stands behind '=' in the same word. */
+		if (*args->cluster == '=') {
+			*ret_value = args->cluster + 1;
+			args->cluster = NULL;
+		}
+	} else if (option->arg) {
 		if (*args->cluster)
 			*ret_value = args->cluster;
 		else if (args->next < args->argc)

@@ -117,7 +117,7 @@ size_t km_out_emitted(const struct km_out *out, const struct km_kind *kind);
 
 struct km_option {
 	char letter;
-	const char *arg; /* the name of its argument; NULL: it has none */
+	const char *arg; /* the name of its argument; "=NAME": it may be left out; NULL: it has none */
 	const char *help;
 };
 

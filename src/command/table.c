@@ -12,6 +12,7 @@ extern const struct km_command km_command_dis;
 extern const struct km_command km_command_eval;
 extern const struct km_command km_command_foreach;
 extern const struct km_command km_command_help;
+extern const struct km_command km_command_kmem;
 extern const struct km_command km_command_list;
 extern const struct km_command km_command_log;
 extern const struct km_command km_command_mod;
@@ -36,6 +37,7 @@ extern const struct km_command km_command_vtop;
 extern const struct km_command km_command_whatis;
 
 const struct km_command *const km_commands[] = {
+	&km_command_star,
 	&km_command_alias,
 	&km_command_ascii,
 	&km_command_bt,
@@ -44,6 +46,7 @@ const struct km_command *const km_commands[] = {
 	&km_command_eval,
 	&km_command_foreach,
 	&km_command_help,
+	&km_command_kmem,
 	&km_command_list,
 	&km_command_log,
 	&km_command_mod,
@@ -57,7 +60,6 @@ const struct km_command *const km_commands[] = {
 	&km_command_repeat,
 	&km_command_search,
 	&km_command_set,
-	&km_command_star,
 	&km_command_struct,
 	&km_command_sym,
 	&km_command_sys,

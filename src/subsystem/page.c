@@ -52,6 +52,20 @@ bool km_page_at(struct km_kernel *k, u64 physical, struct km_page *ret)
 	return ret->flags.status != KM_UNMAPPED;
 }
 
+void km_page_from(struct km_kernel *k, u64 address, const u8 *bytes, size_t size,
+		  struct km_page *ret)
+{
+	const struct km_slot *slots = km_kernel_members(k, page_rows, PAGE_ROWS);
+
+	*ret = (struct km_page){.address = address};
+	if (!slots)
+		return;
+	ret->flags = km_member_from(&slots[PAGE_FLAGS], bytes, size);
+	ret->mapping = km_member_from(&slots[PAGE_MAPPING], bytes, size);
+	ret->index = km_member_from(&slots[PAGE_INDEX], bytes, size);
+	ret->count = km_member_from(&slots[PAGE_COUNT], bytes, size);
+}
+
 bool km_page_physical(struct km_kernel *k, u64 address, u64 *ret)
 {
 	unsigned shift = km_kernel_arch(k)->page_shift;
@@ -98,4 +112,16 @@ void km_page_flags_text(struct km_kernel *k, u64 flags, struct km_str *out)
 		km_str_addf(out, "%c%s", any ? ',' : ' ', name);
 		any = true;
 	}
+}
+
+void km_page_flag_names(struct km_kernel *k, const char *ret[64])
+{
+	struct km_type type;
+	s64 count;
+
+	memset(ret, 0, 64 * sizeof(*ret));
+	if (!km_type(k, "enum pageflags", &type) || !km_enumerator(k, "__NR_PAGEFLAGS", &count))
+		return;
+	for (unsigned bit = 0; bit < 64 && (s64)bit < count; bit++)
+		ret[bit] = flag_name(type, bit);
 }

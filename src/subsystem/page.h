@@ -15,6 +15,12 @@ struct km_page {
 /* The struct page of physical address PHYSICAL, by the kernel's virtual map of them (vmemmap); false
  * where this kernel has none, or none there. */
 bool km_page_at(struct km_kernel *k, u64 physical, struct km_page *ret);
+/* The same from SIZE bytes of a struct page at ADDRESS that are read already; RET's PHYSICAL is the
+ * caller's to set. */
+void km_page_from(struct km_kernel *k, u64 address, const u8 *bytes, size_t size,
+		  struct km_page *ret);
+/* This kernel's names of the flags by bit, "PG_" left out; NULL where a bit has none. */
+void km_page_flag_names(struct km_kernel *k, const char *ret[64]);
 /* The physical address that the struct page at ADDRESS stands for; false where none can lie there. */
 bool km_page_physical(struct km_kernel *k, u64 address, u64 *ret);
 /* " referenced,uptodate" by this kernel's enum pageflags, appended to OUT; nothing where no bit of the

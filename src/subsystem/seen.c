@@ -52,6 +52,11 @@ enum km_seen_result km_seen_add(struct km_seen *seen, u64 address)
 	return KM_SEEN_NEW;
 }
 
+bool km_seen_has(const struct km_seen *seen, u64 address)
+{
+	return address && seen->capacity && *seen_slot(seen->slots, seen->capacity, address);
+}
+
 void km_seen_free(struct km_seen *seen)
 {
 	free(seen->slots);

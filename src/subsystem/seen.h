@@ -18,6 +18,8 @@ enum km_seen_result {
 };
 
 enum km_seen_result km_seen_add(struct km_seen *seen, u64 address);
+/* ADDRESS has been added. */
+bool km_seen_has(const struct km_seen *seen, u64 address);
 void km_seen_free(struct km_seen *seen);
 #define km_auto_seen km_cleanup(km_seen_free)
 

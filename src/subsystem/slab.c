@@ -108,12 +108,9 @@ u64 km_slab_head_page(const struct km_slab_map *map, u64 address)
 	return word.status == KM_OK ? km_slab_head_from(map, page, word.value) : 0;
 }
 
-static bool is_slab(const struct km_slab_map *map, u64 head)
+static bool is_mark(const struct km_slab_map *map, struct km_maybe word)
 {
 	enum { TYPE_BASE = 0xf0000000 }; /* PAGE_TYPE_BASE of 6.10 */
-	const struct km_slot *slots = slots_of(map->k);
-	struct km_maybe word = km_member(
-		map->k, &slots[map->mark_kind == KM_SLAB_MARK_FLAG ? PAGE_FLAGS : PAGE_TYPE], head);
 	u32 type = (u32)word.value;
 
 	if (word.status != KM_OK)
@@ -129,6 +126,35 @@ static bool is_slab(const struct km_slab_map *map, u64 head)
 		break;
 	}
 	return false;
+}
+
+static const struct km_slot *mark_slot(const struct km_slab_map *map, const struct km_slot *slots)
+{
+	return &slots[map->mark_kind == KM_SLAB_MARK_FLAG ? PAGE_FLAGS : PAGE_TYPE];
+}
+
+static bool is_slab(const struct km_slab_map *map, u64 head)
+{
+	const struct km_slot *slots = slots_of(map->k);
+
+	return is_mark(map, km_member(map->k, mark_slot(map, slots), head));
+}
+
+u64 km_slab_page_cache(const struct km_slab_map *map, const u8 *bytes, size_t size)
+{
+	const struct km_slot *slots = slots_of(map->k), *old;
+	struct km_maybe word;
+
+	if (!slots || !is_mark(map, km_member_from(mark_slot(map, slots), bytes, size)))
+		return 0;
+	/* A tail page's own words mean nothing. */
+	word = km_member_from(&slots[PAGE_HEAD], bytes, size);
+	if (word.status == KM_OK && word.value & 1)
+		return 0;
+	if (slots[SLAB_CACHE].present)
+		return km_member_from(&slots[SLAB_CACHE], bytes, size).value;
+	old = km_kernel_members(map->k, old_rows, KM_ARRAY_SIZE(old_rows));
+	return old ? km_member_from(&old[0], bytes, size).value : 0;
 }
 
 u64 km_slab_cache_of(const struct km_slab_map *map, u64 address)

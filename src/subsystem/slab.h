@@ -30,6 +30,9 @@ u64 km_slab_head_page(const struct km_slab_map *map, u64 address);
 u64 km_slab_head_from(const struct km_slab_map *map, u64 page, u64 word);
 /* The struct kmem_cache whose slab ADDRESS lies in; 0: in none. */
 u64 km_slab_cache_of(const struct km_slab_map *map, u64 address);
+/* The struct kmem_cache of the slab whose head page's struct page BYTES (SIZE of them) are; 0: they are
+ * no slab's head. */
+u64 km_slab_page_cache(const struct km_slab_map *map, const u8 *bytes, size_t size);
 /* Its name, cut to SIZE; false where it cannot be read. */
 bool km_slab_cache_name(const struct km_slab_map *map, u64 cache, char *buf, size_t size);
 
