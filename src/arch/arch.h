@@ -88,6 +88,9 @@ struct km_arch {
 	bool (*call_target)(const u8 *bytes, u64 pc, u64 *ret);
 	/* Does a function that begins with BYTES (KM_PROLOGUE_BYTES) save the frame pointer first? */
 	bool (*saves_fp)(const u8 *bytes);
+	/* Every function keeps a frame record at the frame pointer, and entry code links struct pt_regs
+	 * in: stacks are stepped through by them. */
+	bool frame_records;
 	/* A code pointer without what authentication put into its unused bits; NULL: there is none. */
 	u64 (*strip_signature)(const struct km_space *space, u64 address);
 	/* The physical address of the page-table root that a control register's value points at. */

@@ -197,6 +197,7 @@ const struct km_arch km_arch_arm64 = {
 	.is_user = arm64_is_user,
 	.follows_call = arm64_follows_call,
 	.call_target = arm64_call_target,
+	.frame_records = true,
 	.strip_signature = arm64_strip_signature,
 	.root_from_register = arm64_root_from_register,
 	.register_name = arm64_register_name,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* bt: the kernel stacks of tasks. */
+#include <elf.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -314,6 +315,11 @@ static struct km_error *check_overflow(struct km_session *session, const struct 
 	return NULL;
 }
 
+static bool is_arm64(struct km_kernel *k)
+{
+	return km_kernel_arch(k)->machine == EM_AARCH64;
+}
+
 static struct km_error *search_cpu(struct km_session *session, const struct km_stack_set *set,
 				   unsigned cpu, bool irq)
 {
@@ -325,7 +331,9 @@ static struct km_error *search_cpu(struct km_session *session, const struct km_s
 			continue;
 		KM_TRY(bt_find_exceptions(session->kernel, range, &record.exceptions,
 					  &record.n_exceptions));
-		km_emit(session->out, &bt_kind_search, &record);
+		km_emit(session->out,
+			is_arm64(session->kernel) ? &bt_kind_search_arm64 : &bt_kind_search,
+			&record);
 		free(record.exceptions);
 	}
 	return NULL;
@@ -359,7 +367,9 @@ static struct km_error *show(struct km_session *session, const struct request *r
 			return km_error_new(KM_ERROR_CANCELLED, "stopped");
 		error = bt_make(&maker, list->data[i], &record, &wanted);
 		if (!error && wanted)
-			km_emit(session->out, &bt_kind_stack, &record);
+			km_emit(session->out,
+				is_arm64(session->kernel) ? &bt_kind_stack_arm64 : &bt_kind_stack,
+				&record);
 		bt_stack_free(&record);
 		if (error)
 			return error;

@@ -37,7 +37,7 @@ struct bt_word {
 	char points_at[BT_NAME_MAX]; /* "schedule+90", "[filp]"; "" */
 };
 
-enum { BT_REGISTERS = KM_X86_SS + 1 };
+enum { BT_REGISTERS = KM_REGS_MAX };
 
 /* The state that an exception, an interrupt or a system call came upon. */
 struct bt_registers {
@@ -45,7 +45,12 @@ struct bt_registers {
 	bool user;
 	char function[BT_NAME_MAX]; /* of rip; "" where it is no known text */
 	u64 offset;
-	struct km_maybe values[BT_REGISTERS]; /* in order of enum km_x86_reg */
+	bool arm64;
+	/* what arm64 keeps beside them: the first argument as it was, and the system call */
+	struct km_maybe orig_x0, syscall_number;
+	char link_function[BT_NAME_MAX]; /* arm64: of lr */
+	u64 link_offset;
+	struct km_maybe values[BT_REGISTERS]; /* in order of enum km_x86_reg or km_arm64_reg */
 };
 
 struct bt_frame {
@@ -54,6 +59,7 @@ struct bt_frame {
 	u64 offset;
 	char module[64]; /* "" in the kernel itself */
 	u64 pc, sp;
+	u8 back; /* so far before pc is what crash(8) shows: on arm64 the call itself */
 	u64 address;	    /* what crash(8) shows in brackets: where the return address lies */
 	const char *kind;   /* "call", "exact", "interrupted", "guessed", "text" */
 	const char *method; /* "registers", "ORC", "frame pointer", "call site", "scan" */
@@ -98,6 +104,13 @@ struct bt_overflow {
 };
 
 extern const struct km_kind bt_kind_stack, bt_kind_search, bt_kind_overflow;
+/* The same, with arm64's registers; called the same. */
+extern const struct km_kind bt_kind_stack_arm64, bt_kind_search_arm64;
+/* bt_arm64.c */
+/* What only arm64 has: LR's function, and what entry code saved beside the registers. */
+void bt_fill_arm64(struct km_kernel *k, const struct km_regs *regs, struct bt_registers *ret);
+void bt_print_arm64(struct km_out *out, const struct bt_registers *regs);
+extern const struct km_kind bt_kind_registers_arm64;
 
 /* Who makes records. */
 struct bt_maker {

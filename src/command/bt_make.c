@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* One task's record for `bt`: its frames, numbered and separated as crash(8) does. */
+#include <elf.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -63,12 +64,17 @@ void bt_fill_registers(struct km_kernel *k, const struct km_regs *regs, u64 addr
 {
 	struct bt_frame place = {0};
 
-	*ret = (struct bt_registers){.address = address, .user = km_kernel_arch(k)->is_user(regs)};
+	const struct km_arch *arch = km_kernel_arch(k);
+
+	*ret = (struct bt_registers){
+		.address = address, .user = arch->is_user(regs), .arm64 = arch->machine == EM_AARCH64};
+	if (ret->arm64)
+		bt_fill_arm64(k, regs, ret);
 	for (unsigned i = 0; i < BT_REGISTERS; i++)
 		ret->values[i] = km_regs_has(regs, i) ? (struct km_maybe){.value = regs->value[i]}
 						      : (struct km_maybe){.status = KM_UNKNOWN};
-	if (!ret->user && km_regs_has(regs, KM_X86_RIP) && km_is_text(k, regs->value[KM_X86_RIP])) {
-		bt_name(k, regs->value[KM_X86_RIP], false, &place);
+	if (!ret->user && km_regs_has(regs, arch->pc) && km_is_text(k, regs->value[arch->pc])) {
+		bt_name(k, regs->value[arch->pc], false, &place);
 		memcpy(ret->function, place.function, sizeof(ret->function));
 		ret->offset = place.offset;
 	}
@@ -204,6 +210,21 @@ static bool is_exception_stack(const struct km_stack_range *range)
 	       range->name != km_stack_name_entry;
 }
 
+/* As crash(8) has it on arm64: in brackets the frame's record, and the call instead of where it returns
+ * to. */
+static void place_record(struct walk *w, struct bt_frame *frame, bool first)
+{
+	const struct km_frame *f = &w->u.frame;
+	unsigned fp = km_kernel_arch(w->maker->k)->fp;
+
+	if (!strcmp(frame->kind, "interrupted") || (first && w->stack->source != KM_STACK_SWITCHED))
+		return;
+	if (km_regs_has(&f->regs, fp) && km_stack_set_find(&w->stack->stacks, f->regs.value[fp]))
+		frame->address = f->regs.value[fp];
+	frame->back = 4;
+	bt_name(w->maker->k, f->pc, true, frame);
+}
+
 static void place_frame(struct walk *w, struct bt_frame *frame, bool first)
 {
 	const struct km_frame *f = &w->u.frame;
@@ -242,6 +263,8 @@ static void place_frame(struct walk *w, struct bt_frame *frame, bool first)
 	is_return = strcmp(frame->kind, "exact") && strcmp(frame->kind, "interrupted") &&
 		    frame->address != f->sp;
 	bt_name(w->maker->k, f->pc, is_return, frame);
+	if (km_kernel_arch(w->maker->k)->frame_records)
+		place_record(w, frame, first);
 	w->range = range;
 }
 
@@ -411,7 +434,7 @@ static struct km_error *texts_from(struct bt_maker *maker, const struct km_stack
 		if (!regs || !regs->address)
 			continue;
 		entry = regs->address;
-		sp = regs->user ? 0 : regs->values[KM_X86_RSP].value;
+		sp = regs->user ? 0 : regs->values[km_kernel_arch(maker->k)->sp].value;
 		/* What an exception saved on the stack that it came upon is words among words. */
 		if (sp && km_stack_set_find(&stack->stacks, entry) == range &&
 		    km_stack_set_find(&stack->stacks, sp) == range)
@@ -452,7 +475,7 @@ static struct km_error *texts_all(struct bt_maker *maker, const struct km_stack 
 	const struct km_stack_range *range = &stack->stacks.ranges[0];
 	u8 bytes[KM_REGS_MAX * 8];
 	struct km_regs regs;
-	u64 end = range->end, top = range->end - arch->pt_regs_size;
+	u64 end = range->end, top = range->end - km_stack_entry_size(maker->k);
 	bool user = false;
 
 	if (!stack->stacks.count)
@@ -501,7 +524,8 @@ struct km_error *bt_find_exceptions(struct km_kernel *k, const struct km_stack_r
 		}
 		bt_fill_registers(k, &regs, range->start + at, slot);
 		/* A stale frame's last word is no selector: all of it is shown. */
-		slot->values[KM_X86_SS].value = km_load64(bytes + at + KM_X86_SS * 8);
+		if (!slot->arm64)
+			slot->values[KM_X86_SS].value = km_load64(bytes + at + KM_X86_SS * 8);
 	}
 	*ret = found.data;
 	*ret_count = found.count;

@@ -50,6 +50,10 @@ static void print_registers(struct km_out *out, const struct bt_registers *regs)
 	};
 	const struct bt_options *options = km_out_view(out);
 
+	if (regs->arm64) {
+		bt_print_arm64(out, regs);
+		return;
+	}
 	if (!regs->user) {
 		km_outf(out, "    [exception RIP: ");
 		if (regs->function[0]) {
@@ -94,9 +98,9 @@ static void print_place(struct km_out *out, const struct bt_frame *frame, bool o
 
 	km_outf(out, "%s", !strcmp(frame->kind, "guessed") ? "? " : "");
 	print_function(out, named ? frame->function : "(unknown)");
-	if (offset && named && frame->offset)
-		print_offset(out, frame->offset, options->hex);
-	km_outf(out, " at %" PRIx64, frame->pc);
+	if (offset && named && frame->offset > frame->back)
+		print_offset(out, frame->offset - frame->back, options->hex);
+	km_outf(out, " at %" PRIx64, frame->pc - frame->back);
 	if (frame->module[0])
 		km_outf(out, " [%s]", frame->module);
 	km_outf(out, "\n");
@@ -127,7 +131,7 @@ static void print_frame(struct km_out *out, const struct bt_frame *frame)
 	if (options->lines && frame->function[0]) {
 		km_outf(out, "    ");
 		print_function(out, frame->function);
-		print_offset(out, frame->offset, options->hex);
+		print_offset(out, frame->offset - frame->back, options->hex);
 		km_outf(out, "\n");
 	}
 	if (frame->registers)
@@ -163,7 +167,8 @@ static void stack_text(struct km_out *out, const void *record)
 	const struct bt_stack *stack = record;
 
 	/* With -R each is followed by an empty line, otherwise all but the last. */
-	if (!options->reference && km_out_emitted(out, &bt_kind_stack))
+	if (!options->reference && (km_out_emitted(out, &bt_kind_stack) ||
+				    km_out_emitted(out, &bt_kind_stack_arm64)))
 		km_outf(out, "\n");
 	print_header(out, stack->task, &stack->pid, &stack->cpu, stack->command);
 	if (options->mode == BT_TEXT_FROM && stack->n_frames) {
@@ -265,25 +270,27 @@ static const struct km_kind kind_word = {
 	.n_fields = KM_ARRAY_SIZE(word_fields),
 };
 
-static const struct km_field frame_fields[] = {
-	KM_FIELD_OF(struct bt_frame, level, KM_FIELD_S32,
-		    "number in the text view; -1: shown there as a register block"),
-	KM_FIELD_OF(struct bt_frame, function, KM_FIELD_CHARS, "the function"),
-	KM_FIELD_OF(struct bt_frame, offset, KM_FIELD_U64, "bytes from its start"),
-	KM_FIELD_OF(struct bt_frame, module, KM_FIELD_CHARS, "the module that it is of"),
-	KM_FIELD_OF(struct bt_frame, pc, KM_FIELD_ADDRESS, "return address, or where it was"),
-	KM_FIELD_OF(struct bt_frame, sp, KM_FIELD_ADDRESS, "stack pointer in this frame"),
-	KM_FIELD_OF(struct bt_frame, address, KM_FIELD_ADDRESS,
-		    "what the text view has in brackets: where the return address lies"),
-	KM_FIELD_OF(struct bt_frame, kind, KM_FIELD_TEXT,
-		    "call, exact, interrupted, guessed, or text (with -t, -T)"),
-	KM_FIELD_OF(struct bt_frame, method, KM_FIELD_TEXT, "how it was found"),
-	KM_FIELD_OF(struct bt_frame, leaves, KM_FIELD_TEXT,
-		    "the stack that lies between the frame before and this one"),
-	KM_FIELD_NESTED(struct bt_frame, registers, KM_FIELD_OPTIONAL, &kind_registers,
-			"where an exception came in"),
-	KM_FIELD_LIST_OF(struct bt_frame, words, n_words, &kind_word, "its words, with -f"),
-};
+#define FRAME_FIELDS(nested_)                                                                      \
+	KM_FIELD_OF(struct bt_frame, level, KM_FIELD_S32,                                          \
+		    "number in the text view; -1: shown there as a register block"),               \
+	KM_FIELD_OF(struct bt_frame, function, KM_FIELD_CHARS, "the function"),                    \
+	KM_FIELD_OF(struct bt_frame, offset, KM_FIELD_U64, "bytes from its start"),                \
+	KM_FIELD_OF(struct bt_frame, module, KM_FIELD_CHARS, "the module that it is of"),          \
+	KM_FIELD_OF(struct bt_frame, pc, KM_FIELD_ADDRESS, "return address, or where it was"),     \
+	KM_FIELD_OF(struct bt_frame, sp, KM_FIELD_ADDRESS, "stack pointer in this frame"),         \
+	KM_FIELD_OF(struct bt_frame, address, KM_FIELD_ADDRESS,                                    \
+		    "what the text view has in brackets: where the return address lies"),          \
+	KM_FIELD_OF(struct bt_frame, kind, KM_FIELD_TEXT,                                          \
+		    "call, exact, interrupted, guessed, or text (with -t, -T)"),                   \
+	KM_FIELD_OF(struct bt_frame, method, KM_FIELD_TEXT, "how it was found"),                   \
+	KM_FIELD_OF(struct bt_frame, leaves, KM_FIELD_TEXT,                                        \
+		    "the stack that lies between the frame before and this one"),                  \
+	KM_FIELD_NESTED(struct bt_frame, registers, KM_FIELD_OPTIONAL, nested_,                    \
+			"where an exception came in"),                                             \
+	KM_FIELD_LIST_OF(struct bt_frame, words, n_words, &kind_word, "its words, with -f")
+
+static const struct km_field frame_fields[] = {FRAME_FIELDS(&kind_registers)};
+static const struct km_field frame_fields_arm64[] = {FRAME_FIELDS(&bt_kind_registers_arm64)};
 
 static const struct km_kind kind_frame = {
 	.name = "frame",
@@ -293,22 +300,33 @@ static const struct km_kind kind_frame = {
 	.n_fields = KM_ARRAY_SIZE(frame_fields),
 };
 
-static const struct km_field stack_fields[] = {
-	KM_FIELD_OF(struct bt_stack, task, KM_FIELD_ADDRESS, "its struct task_struct"),
-	KM_FIELD_OF(struct bt_stack, pid, KM_FIELD_MAYBE, "process id of the thread"),
-	KM_FIELD_OF(struct bt_stack, cpu, KM_FIELD_MAYBE, "the CPU that it runs on or ran on last"),
-	KM_FIELD_OF(struct bt_stack, command, KM_FIELD_CHARS, "task->comm"),
-	KM_FIELD_OF(struct bt_stack, running, KM_FIELD_BOOL, "it was on a CPU"),
-	KM_FIELD_OF(struct bt_stack, registers_from, KM_FIELD_TEXT,
-		    "where the first registers came from"),
-	KM_FIELD_OF(struct bt_stack, evidence, KM_FIELD_TEXT,
-		    "what tells that the note is of this CPU"),
-	KM_FIELD_OF(struct bt_stack, problem, KM_FIELD_TEXT, "why frames are missing"),
-	KM_FIELD_LIST_OF(struct bt_stack, frames, n_frames, &kind_frame, "innermost first"),
-	KM_FIELD_LIST_OF(struct bt_stack, exceptions, n_exceptions, &kind_registers,
-			 "what looks like saved registers, with -e"),
-	KM_FIELD_LIST_OF(struct bt_stack, raw, n_raw, &kind_word, "the whole stack, with -r"),
+static const struct km_kind kind_frame_arm64 = {
+	.name = "frame",
+	.help = "one frame of a stack, innermost first",
+	.size = sizeof(struct bt_frame),
+	.fields = frame_fields_arm64,
+	.n_fields = KM_ARRAY_SIZE(frame_fields_arm64),
 };
+
+#define STACK_FIELDS(frame_, registers_)                                                           \
+	KM_FIELD_OF(struct bt_stack, task, KM_FIELD_ADDRESS, "its struct task_struct"),            \
+	KM_FIELD_OF(struct bt_stack, pid, KM_FIELD_MAYBE, "process id of the thread"),             \
+	KM_FIELD_OF(struct bt_stack, cpu, KM_FIELD_MAYBE, "the CPU that it runs on or ran on last"), \
+	KM_FIELD_OF(struct bt_stack, command, KM_FIELD_CHARS, "task->comm"),                       \
+	KM_FIELD_OF(struct bt_stack, running, KM_FIELD_BOOL, "it was on a CPU"),                   \
+	KM_FIELD_OF(struct bt_stack, registers_from, KM_FIELD_TEXT,                                \
+		    "where the first registers came from"),                                        \
+	KM_FIELD_OF(struct bt_stack, evidence, KM_FIELD_TEXT,                                      \
+		    "what tells that the note is of this CPU"),                                    \
+	KM_FIELD_OF(struct bt_stack, problem, KM_FIELD_TEXT, "why frames are missing"),            \
+	KM_FIELD_LIST_OF(struct bt_stack, frames, n_frames, frame_, "innermost first"),            \
+	KM_FIELD_LIST_OF(struct bt_stack, exceptions, n_exceptions, registers_,                    \
+			 "what looks like saved registers, with -e"),                              \
+	KM_FIELD_LIST_OF(struct bt_stack, raw, n_raw, &kind_word, "the whole stack, with -r")
+
+static const struct km_field stack_fields[] = {STACK_FIELDS(&kind_frame, &kind_registers)};
+static const struct km_field stack_fields_arm64[] = {
+	STACK_FIELDS(&kind_frame_arm64, &bt_kind_registers_arm64)};
 
 const struct km_kind bt_kind_stack = {
 	.name = "stack",
@@ -319,12 +337,23 @@ const struct km_kind bt_kind_stack = {
 	.text = stack_text,
 };
 
-static const struct km_field search_fields[] = {
-	KM_FIELD_OF(struct bt_search, cpu, KM_FIELD_U32, "the CPU"),
-	KM_FIELD_OF(struct bt_search, stack, KM_FIELD_TEXT, "which of its stacks"),
-	KM_FIELD_LIST_OF(struct bt_search, exceptions, n_exceptions, &kind_registers,
-			 "what looks like saved registers"),
+const struct km_kind bt_kind_stack_arm64 = {
+	.name = "stack",
+	.help = "the stack of one task",
+	.size = sizeof(struct bt_stack),
+	.fields = stack_fields_arm64,
+	.n_fields = KM_ARRAY_SIZE(stack_fields_arm64),
+	.text = stack_text,
 };
+
+#define SEARCH_FIELDS(nested_)                                                                     \
+	KM_FIELD_OF(struct bt_search, cpu, KM_FIELD_U32, "the CPU"),                               \
+	KM_FIELD_OF(struct bt_search, stack, KM_FIELD_TEXT, "which of its stacks"),                \
+	KM_FIELD_LIST_OF(struct bt_search, exceptions, n_exceptions, nested_,                      \
+			 "what looks like saved registers")
+
+static const struct km_field search_fields[] = {SEARCH_FIELDS(&kind_registers)};
+static const struct km_field search_fields_arm64[] = {SEARCH_FIELDS(&bt_kind_registers_arm64)};
 
 const struct km_kind bt_kind_search = {
 	.name = "stack-search",
@@ -332,6 +361,15 @@ const struct km_kind bt_kind_search = {
 	.size = sizeof(struct bt_search),
 	.fields = search_fields,
 	.n_fields = KM_ARRAY_SIZE(search_fields),
+	.text = search_text,
+};
+
+const struct km_kind bt_kind_search_arm64 = {
+	.name = "stack-search",
+	.help = "a CPU's stack, searched for saved registers",
+	.size = sizeof(struct bt_search),
+	.fields = search_fields_arm64,
+	.n_fields = KM_ARRAY_SIZE(search_fields_arm64),
 	.text = search_text,
 };
 

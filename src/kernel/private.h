@@ -177,6 +177,14 @@ bool km_module_symbol_at(struct km_kernel *k, const struct km_module *module, u6
 /* Where tracers make functions return to instead of to their callers. */
 const u64 *km_trampolines(struct km_kernel *k);
 
+/* unwind.c, for those who step in another way. */
+enum km_status km_unwind_read_stack(struct km_unwinder *u, u64 address, void *buf, size_t len);
+int km_unwind_stack_of(const struct km_unwinder *u, u64 sp);
+bool km_unwind_makes_progress(struct km_unwinder *u, const struct km_frame *to);
+/* unwind_records.c: finds the registers that entry code saved in the frame; and one step outwards. */
+void km_records_look(struct km_unwinder *u);
+bool km_records_step(struct km_unwinder *u, struct km_frame *to);
+
 /* unwind_tracers.c: the return address that a tracer replaced by TRAMPOLINE in the word at SLOT; 0 where
  * it cannot be told. */
 u64 km_traced_return(struct km_kernel *k, u64 task, u64 slot);

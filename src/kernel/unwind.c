@@ -19,7 +19,7 @@ enum {
 	IRET_WORDS = 5, /* rip, cs, eflags, rsp, ss: what the CPU itself pushes */
 };
 
-static int stack_of(const struct km_unwinder *u, u64 sp)
+int km_unwind_stack_of(const struct km_unwinder *u, u64 sp)
 {
 	for (size_t i = 0; i < u->n_stacks && i < 64; i++)
 		if (sp >= u->stacks[i].start && sp < u->stacks[i].end)
@@ -29,9 +29,9 @@ static int stack_of(const struct km_unwinder *u, u64 sp)
 
 /* Reads LEN bytes of a stack. What lies outside of the stacks that the caller named is not read: a
  * wrong rule leads anywhere. */
-static enum km_status read_stack(struct km_unwinder *u, u64 address, void *buf, size_t len)
+enum km_status km_unwind_read_stack(struct km_unwinder *u, u64 address, void *buf, size_t len)
 {
-	int i = stack_of(u, address);
+	int i = km_unwind_stack_of(u, address);
 
 	if (i < 0 || u->stacks[i].end - address < len)
 		return KM_UNMAPPED;
@@ -51,7 +51,7 @@ static enum km_status read_stack(struct km_unwinder *u, u64 address, void *buf, 
 
 static enum km_status read_word(struct km_unwinder *u, u64 address, u64 *ret)
 {
-	return read_stack(u, address, ret, sizeof(*ret));
+	return km_unwind_read_stack(u, address, ret, sizeof(*ret));
 }
 
 /* ---- what is known of a frame ------------------------------------------------------------------ */
@@ -66,8 +66,8 @@ static enum km_status add_pt_regs(struct km_unwinder *u, bool partial)
 	if (partial)
 		at -= size - hardware;
 	enum km_status status = partial ?
-		read_stack(u, u->caller_sp, bytes + size - hardware, hardware) :
-		read_stack(u, u->caller_sp, bytes, size);
+		km_unwind_read_stack(u, u->caller_sp, bytes + size - hardware, hardware) :
+		km_unwind_read_stack(u, u->caller_sp, bytes, size);
 	if (status != KM_OK)
 		return status;
 	u->k->arch->regs_from_pt_regs(bytes, &f->pt_regs);
@@ -147,9 +147,13 @@ static void look_up_rule(struct km_unwinder *u)
 {
 	struct km_frame *f = &u->frame;
 
-	u->stack = stack_of(u, f->sp);
+	u->stack = km_unwind_stack_of(u, f->sp);
 	u->rule_holds = false;
 	u->rule = (struct km_unwind_rule){.kind = KM_RULE_UNDEFINED};
+	if (u->k->arch->frame_records) {
+		km_records_look(u);
+		return;
+	}
 	if (u->k->arch->is_user(&f->regs))
 		return;
 	u->rule = rule_of(u);
@@ -204,7 +208,7 @@ static void restore_bp(struct km_unwinder *u, struct km_frame *to)
 /* Does the chain of frame pointers go on at BP: a saved one above it, and a return address? */
 static bool frame_pointer_holds(struct km_unwinder *u, u64 bp, u64 sp, u64 *ret_saved, u64 *ret_pc)
 {
-	if (bp & 7 || bp < sp || stack_of(u, bp) < 0 || stack_of(u, bp) != stack_of(u, sp) ||
+	if (bp & 7 || bp < sp || km_unwind_stack_of(u, bp) < 0 || km_unwind_stack_of(u, bp) != km_unwind_stack_of(u, sp) ||
 	    read_word(u, bp, ret_saved) != KM_OK || read_word(u, bp + 8, ret_pc) != KM_OK)
 		return false;
 	if (u->k->arch->strip_signature)
@@ -318,6 +322,7 @@ static bool step_call_site(struct km_unwinder *u, struct km_frame *to)
 	u64 at = (from->sp + 7) & ~(u64)7, pc, target;
 
 	if (u->stack < 0 || u->rule.kind != KM_RULE_UNDEFINED || !u->k->arch->call_target ||
+	    u->k->arch->frame_records ||
 	    !km_symbol_at(u->k, from->pc - (from->kind != KM_FRAME_EXACT), &function))
 		return false;
 	u64 end = km_min(u->stacks[u->stack].end, at + PAGE);
@@ -358,9 +363,9 @@ static bool step_scan(struct km_unwinder *u, struct km_frame *to)
 }
 
 /* A step must lead up its stack, or to a stack where it has not been: so that there is an end. */
-static bool makes_progress(struct km_unwinder *u, const struct km_frame *to)
+bool km_unwind_makes_progress(struct km_unwinder *u, const struct km_frame *to)
 {
-	int next = stack_of(u, to->sp);
+	int next = km_unwind_stack_of(u, to->sp);
 
 	if (u->k->arch->is_user(&to->regs))
 		return true;
@@ -384,16 +389,18 @@ static bool frame_pointer_serves(struct km_unwinder *u)
 
 static bool step(struct km_unwinder *u, struct km_frame *to)
 {
+	if (u->k->arch->frame_records && km_records_step(u, to))
+		return true;
 	if (step_orc(u, to)) {
-		if (makes_progress(u, to))
+		if (km_unwind_makes_progress(u, to))
 			return true;
 		u->why = KM_CORRUPT;
 	}
-	if (!u->numbering && step_call_site(u, to) && makes_progress(u, to))
+	if (!u->numbering && step_call_site(u, to) && km_unwind_makes_progress(u, to))
 		return true;
-	if (frame_pointer_serves(u) && step_frame_pointer(u, to) && makes_progress(u, to))
+	if (frame_pointer_serves(u) && step_frame_pointer(u, to) && km_unwind_makes_progress(u, to))
 		return true;
-	return u->allow_guess && !u->numbering && step_scan(u, to) && makes_progress(u, to);
+	return u->allow_guess && !u->numbering && step_scan(u, to) && km_unwind_makes_progress(u, to);
 }
 
 /* The frame found last is the outermost one. */

@@ -40,7 +40,8 @@ const struct km_stack_range *km_stack_set_find(const struct km_stack_set *set, u
 
 const struct km_stack_arch *km_stack_arch_of(struct km_kernel *k)
 {
-	static const struct km_stack_arch *const known[] = {&km_stack_arch_x86_64};
+	static const struct km_stack_arch *const known[] = {&km_stack_arch_x86_64,
+						     &km_stack_arch_arm64};
 	const struct km_arch *arch = km_kernel_arch(k);
 
 	for (size_t i = 0; i < KM_ARRAY_SIZE(known); i++)
@@ -49,18 +50,27 @@ const struct km_stack_arch *km_stack_arch_of(struct km_kernel *k)
 	return NULL;
 }
 
+u64 km_stack_entry_size(struct km_kernel *k)
+{
+	const struct km_stack_arch *own = km_stack_arch_of(k);
+	u64 size = own && own->entry_size ? own->entry_size(k) : 0;
+
+	return size ? size : km_kernel_arch(k)->pt_regs_size;
+}
+
 /* Entry code leaves two words free above the frame where FRED is built in (since 6.9). */
 bool km_stack_user_regs(struct km_kernel *k, const struct km_stack_range *range,
 			struct km_regs *ret)
 {
 	static const u8 paddings[] = {0, 16};
 	const struct km_arch *arch = km_kernel_arch(k);
+	u64 size = km_stack_entry_size(k);
 	u8 bytes[KM_REGS_MAX * 8];
 
 	if (!arch->pt_regs_size || arch->pt_regs_size > sizeof(bytes))
 		return false;
 	for (size_t i = 0; i < KM_ARRAY_SIZE(paddings); i++) {
-		u64 at = range->end - paddings[i] - arch->pt_regs_size;
+		u64 at = range->end - paddings[i] - size;
 		bool user;
 
 		if (at < range->start || km_read(k, at, bytes, arch->pt_regs_size) != KM_OK)

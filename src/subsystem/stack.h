@@ -137,6 +137,9 @@ struct km_stack {
 };
 void km_stack_of(struct km_stacks *stacks, const struct km_task *task, struct km_stack *ret);
 
+/* How many bytes entry code saves at the top of a task's stack. */
+u64 km_stack_entry_size(struct km_kernel *k);
+
 /* Begins to unwind STACK, which must outlive U. */
 void km_stack_begin(const struct km_stacks *stacks, const struct km_stack *stack,
 		    struct km_unwinder *u);

@@ -19,6 +19,8 @@ struct km_stack_arch {
 	enum km_status (*switched_at)(struct km_kernel *k, u64 slot, struct km_regs *ret);
 	/* The per-CPU base that is parked while user mode runs, in a QEMU note; 0: none. */
 	u64 (*parked_base)(const struct km_note *note);
+	/* How many bytes entry code saves at a stack's top; NULL: the arch's pt_regs_size. 0: not known. */
+	u64 (*entry_size)(struct km_kernel *k);
 	/* As km_stack_is_pt_regs(). */
 	bool (*is_pt_regs)(struct km_kernel *k, u64 address, const u8 *bytes, struct km_regs *ret,
 			   bool *ret_user);
@@ -26,7 +28,7 @@ struct km_stack_arch {
 	const char *const *stoppers;
 };
 
-extern const struct km_stack_arch km_stack_arch_x86_64;
+extern const struct km_stack_arch km_stack_arch_x86_64, km_stack_arch_arm64;
 const struct km_stack_arch *km_stack_arch_of(struct km_kernel *k);
 
 /* Moves STACK's start from the note's registers into the function that stopped the CPU, where
