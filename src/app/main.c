@@ -15,7 +15,7 @@ static void usage(FILE *to)
 {
 	size_t i;
 
-	fprintf(to, "usage: kmortem [SUBCOMMAND] [OPTION]… DUMP…\n\nSubcommands:\n");
+	fprintf(to, "usage: kmortem [SUBCOMMAND] [OPTION]… [DUMP…]\n\nSubcommands:\n");
 	for (i = 0; i < KM_ARRAY_SIZE(subcommands); i++)
 		fprintf(to, "  %-8s  %s\n", subcommands[i].name, subcommands[i].help);
 	fprintf(to, "\n`kmortem SUBCOMMAND --help` lists a subcommand's options.\n");
@@ -29,10 +29,8 @@ int main(int argc, char **argv)
 	name = name ? name + 1 : argv[0];
 	if (name && !strcmp(name, "crash"))
 		return km_app_open(argc, argv);
-	if (argc < 2) {
-		usage(stderr);
-		return KM_EXIT_USAGE;
-	}
+	if (argc < 2)
+		return km_app_open(argc, argv);
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
 		printf("kmortem %s\n", KM_VERSION);
 		return KM_EXIT_OK;

@@ -12,11 +12,12 @@
 #include "shell/shell.h"
 
 static const char help[] =
-	"usage: kmortem [open] [OPTION]… DUMP…\n"
+	"usage: kmortem [open] [OPTION]… [DUMP…]\n"
 	"\n"
 	"Opens a crash dump (ELF /proc/vmcore, compressed kdump, flattened, or all the parts of a split\n"
 	"one) with nothing but the dump, and runs commands. `kmortem DUMP -c help` lists them. Without -c\n"
-	"and -i they come from standard input; on a terminal there is a prompt.\n"
+	"and -i they come from standard input; on a terminal there is a prompt. With no DUMP, root looks at\n"
+	"the running kernel (/proc/kcore).\n"
 	"\n"
 	"  -c, --command LINE     run LINE (commands separated by ';'); may be given again\n"
 	"  -i, --input FILE       run the commands in FILE, one line each ('-': standard input)\n"
@@ -35,6 +36,8 @@ static const char help[] =
 	"Exit status: 0 all commands did what they were asked; 1 one of them could not; 2 the command line\n"
 	"has no meaning; 3 the dump could not be opened.\n";
 
+#define LIVE_MEMORY "/proc/kcore"
+
 struct job_line {
 	bool is_file;
 	const char *text;
@@ -46,6 +49,7 @@ struct open_options {
 	KM_VEC(struct km_image_patch) patches;
 	struct km_kernel_options kernel;
 	bool json, silent, no_rc;
+	bool no_dump; /* was named: the running kernel is meant */
 	bool banner; /* before commands that come from no terminal, too: crash does */
 	struct km_log log;
 };
@@ -215,9 +219,10 @@ static struct km_error *parse(int argc, char **argv, struct open_options *o, int
 	}
 	while (optind < argc)
 		KM_TRY(add_dump(o, argv[optind++]));
-	if (!o->dumps.count)
-		return km_error_new(KM_ERROR_USAGE, "no dump was named; `kmortem --help` says how");
-	return NULL;
+	if (o->dumps.count)
+		return NULL;
+	o->no_dump = true;
+	return add_dump(o, LIVE_MEMORY);
 }
 
 static struct km_error *run_all(struct km_session *session, struct km_shell *shell,
@@ -255,6 +260,35 @@ static bool write_stdout(void *data, const char *bytes, size_t len)
 	return fwrite(bytes, 1, len, stdout) == len && !fflush(stdout);
 }
 
+/* One line for those who forgot the dump's name, and for those who meant the running kernel. */
+static struct km_error *check_live(const struct open_options *o)
+{
+	const char *path = o->dumps.data[0];
+	km_auto_close int fd = -1;
+
+	if (strcmp(path, LIVE_MEMORY))
+		return NULL;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		return NULL;
+	return km_error_new(KM_ERROR_USAGE,
+			    "%sthe running kernel's memory cannot be read: %s: %s%s",
+			    o->no_dump ? "no dump was named, and " : "", path, strerror(errno),
+			    errno == ENOENT ? "" : " (it needs root, and no lockdown)");
+}
+
+/* As under crash, the context of a live session is the program's own task. */
+static void choose_own_task(struct km_session *session)
+{
+	struct km_tasks *tasks;
+	km_auto_error struct km_error *error = km_session_tasks(session, &tasks);
+
+	for (size_t i = 0; !error && i < tasks->count; i++)
+		if (tasks->items[i].pid.status == KM_OK &&
+		    tasks->items[i].pid.value == (u64)getpid())
+			session->task = tasks->items[i].address;
+}
+
 static struct km_error *open_and_run(struct open_options *o, int *ret_exit)
 {
 	const struct km_sink sink = {.write = write_stdout};
@@ -272,6 +306,7 @@ static struct km_error *open_and_run(struct open_options *o, int *ret_exit)
 	struct km_error *error;
 
 	*ret_exit = KM_EXIT_NO_DUMP;
+	KM_TRY(check_live(o));
 	KM_TRY(km_pool_new(0, &pool));
 	image_options.pool = o->kernel.pool = pool;
 	o->kernel.log = &o->log;
@@ -281,6 +316,8 @@ static struct km_error *open_and_run(struct open_options *o, int *ret_exit)
 	if (!out)
 		return km_error_nomem();
 	km_session_init(&session, kernel, out, o->dumps.data[0]);
+	if (km_session_is_live(&session))
+		choose_own_task(&session);
 	error = km_shell_new(&session, &sink, &shell);
 	if (!error) {
 		error = run_all(&session, shell, o);

@@ -239,6 +239,8 @@ struct km_session {
 	void *complain_data;
 };
 
+/* The kernel runs while it is looked at: what one command found may be gone for the next. */
+bool km_session_is_live(const struct km_session *session);
 /* Opens a session over KERNEL (borrowed). OUT is borrowed. */
 void km_session_init(struct km_session *session, struct km_kernel *kernel, struct km_out *out,
 		     const char *dump_name);

@@ -28,17 +28,27 @@ static void forget_problems(struct km_session *session)
 	session->problems.count = 0;
 }
 
+bool km_session_is_live(const struct km_session *session)
+{
+	return km_image_info(km_kernel_image(session->kernel))->format == KM_IMAGE_KCORE;
+}
+
+static void forget_tasks(struct km_session *session)
+{
+	km_stacks_free(session->stacks);
+	session->stacks = NULL;
+	if (session->tasks)
+		km_tasks_free(session->tasks);
+	session->tasks = NULL;
+}
+
 void km_session_done(struct km_session *session)
 {
 	forget_problems(session);
 	km_vec_free(&session->problems);
 	km_vec_free(&session->values);
 	km_aliases_free(session);
-	km_stacks_free(session->stacks);
-	session->stacks = NULL;
-	if (session->tasks)
-		km_tasks_free(session->tasks);
-	session->tasks = NULL;
+	forget_tasks(session);
 }
 
 struct km_error *km_session_tasks(struct km_session *session, struct km_tasks **ret)
@@ -230,6 +240,8 @@ void km_session_execute(struct km_session *session, const char *text, size_t arg
 	struct km_error *error;
 
 	forget_problems(session);
+	if (km_session_is_live(session))
+		forget_tasks(session);
 	km_out_begin_command(session->out, text);
 	error = km_session_command(session, argc, argv);
 	km_out_flush(session->out);

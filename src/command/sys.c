@@ -17,7 +17,7 @@ struct sys_finding {
 struct sys_record {
 	const char *dump;
 	const char *format;
-	bool partial, incomplete;
+	bool partial, incomplete, live;
 	struct km_system system;
 	u32 offline;
 	struct km_maybe uptime; /* seconds */
@@ -66,6 +66,7 @@ static const struct km_field sys_fields[] = {
 	KM_FIELD_OF(struct sys_record, dump, KM_FIELD_TEXT, "the dump's name as it was given"),
 	KM_FIELD_OF(struct sys_record, format, KM_FIELD_TEXT, "its format"),
 	KM_FIELD_OF(struct sys_record, partial, KM_FIELD_BOOL, "pages were filtered out"),
+	KM_FIELD_OF(struct sys_record, live, KM_FIELD_BOOL, "the running kernel, not a dump"),
 	KM_FIELD_OF(struct sys_record, incomplete, KM_FIELD_BOOL, "the file ends too early"),
 	SYSTEM_FIELD(cpus, KM_FIELD_U32, "possible CPUs"),
 	KM_FIELD_OF(struct sys_record, offline, KM_FIELD_U32, "CPUs that were offline"),
@@ -225,7 +226,9 @@ static void sys_text(struct km_out *out, const void *record)
 	text_line(out, "VERSION", &r->system.version);
 	machine_line(out, &r->system);
 	memory_line(out, r->system.memory);
-	if (r->panic)
+	if (r->live)
+		; /* it did not */
+	else if (r->panic)
 		km_outf(out, "%*s: \"%s\"\n", LABEL_WIDTH, "PANIC", r->panic);
 	else
 		km_outf(out, "%*s: (%s)\n", LABEL_WIDTH, "PANIC", r->panic_problem);
@@ -284,6 +287,7 @@ static struct km_error *sys_summary(struct km_session *session, bool banner)
 	tasks_error = km_session_tasks(session, &tasks);
 	km_system_read(session->kernel, &r.system);
 	fill_image(session, &r);
+	r.live = km_session_is_live(session);
 	r.tasks.value = tasks ? tasks->count : 0;
 	r.tasks.status = tasks ? KM_OK : KM_UNKNOWN;
 	if (tasks_error)

@@ -35,6 +35,7 @@ extern const struct km_command km_command_tree;
 extern const struct km_command km_command_union;
 extern const struct km_command km_command_vtop;
 extern const struct km_command km_command_whatis;
+extern const struct km_command km_command_wr;
 
 const struct km_command *const km_commands[] = {
 	&km_command_star,
@@ -68,6 +69,7 @@ const struct km_command *const km_commands[] = {
 	&km_command_union,
 	&km_command_vtop,
 	&km_command_whatis,
+	&km_command_wr,
 	NULL,
 };
 

@@ -223,6 +223,16 @@ static bool is_process_core(elf_phdrs *phdrs)
 	return loads > 1;
 }
 
+/* A PT_LOAD without a physical address: vmalloc areas in /proc/kcore. */
+static bool has_virtual_only(elf_phdrs *phdrs)
+{
+	km_vec_for_each (phdrs, p) {
+		if (p->type == PT_LOAD && p->paddr == UINT64_MAX)
+			return true;
+	}
+	return false;
+}
+
 enum extent_kind { EXTENT_AVAILABLE, EXTENT_PROMISED, EXTENT_KNOWN };
 
 static struct km_error *overlay(struct km_image *image, elf_phdrs *phdrs, enum extent_kind kind,
@@ -418,6 +428,8 @@ static struct km_error *elf_open(struct km_image *image)
 	read_vmcoreinfo(image);
 	count_pages(image, elf, &phdrs);
 	strcpy(image->info.description, h.is_64 ? "ELF" : "ELF, 32-bit");
+	if (km_kcore_probe(&image->files[0], has_virtual_only(&phdrs)))
+		km_kcore_describe(image);
 	return NULL;
 }
 

@@ -60,7 +60,8 @@ struct km_error *km_file_open(struct km_file *file, const char *path, bool writa
 	if (fstat(file->fd, &st))
 		return km_error_os(errno, "cannot be examined");
 	KM_TRY(find_size(file, &st));
-	if (!is_made_up(file->fd))
+	file->made_up = is_made_up(file->fd);
+	if (!file->made_up)
 		km_mapping_map(&file->map, file->fd, file->disk_size, writable);
 	return NULL;
 }

@@ -49,6 +49,7 @@ struct km_file {
 	int fd;
 	u64 disk_size; /* of the file itself */
 	u64 size;      /* of what it holds: differs where it is flattened */
+	bool made_up;  /* by the kernel as it is read: /proc */
 	struct km_mapping map;
 	struct km_flat *flat; /* NULL: not flattened */
 	const struct km_log *log;
@@ -157,6 +158,12 @@ struct km_error *km_notes_parse(struct km_image *image, struct km_file *file, u6
 				u64 align, bool swap) km_must_check;
 /* The value of KEY ("OSRELEASE") in VMCOREINFO, or NULL. Not NUL-terminated. */
 const char *km_vmcoreinfo_value(const struct km_image *image, const char *key, size_t *ret_len);
+
+/* ---- kcore.c ---- */
+
+/* HAS_VIRTUAL_ONLY: a PT_LOAD has no physical address (-1). */
+bool km_kcore_probe(const struct km_file *file, bool has_virtual_only);
+void km_kcore_describe(struct km_image *image);
 
 /* ---- pagecache.c ---- */
 

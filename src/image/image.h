@@ -117,6 +117,11 @@ const u8 *km_image_mapped(struct km_image *image, u64 paddr, size_t len);
  * memory for them is let go. Nothing changes in what is read; pointers into them stay valid. */
 void km_image_forget(struct km_image *image, u64 paddr, u64 len);
 
+/* Writes LEN (at most 64) bytes to the running kernel's memory, and reads them back: an error where they
+ * are not there, as on all kernels that protect their memory from /dev/mem. Never to a dump. */
+struct km_error *km_image_write(struct km_image *image, u64 paddr, const void *bytes,
+				size_t len) km_must_check;
+
 /* Why, or whether, the page at PADDR can be read, without reading it. Whether it decodes is not tried:
  * KM_OK here may be KM_CORRUPT or KM_IO when it is read. */
 enum km_status km_image_page_status(struct km_image *image, u64 paddr);
