@@ -13,7 +13,8 @@
  */
 struct km_error *km_expression(struct km_session *session, const char *text, bool hex,
 			       u64 *ret) km_must_check;
-/* An address as an argument: bare digits are hexadecimal. */
+/* An address as an argument: bare digits are hexadecimal. What is no such expression is tried as one of
+ * C ("&init_task.tasks"). */
 struct km_error *km_parse_address(struct km_session *session, const char *text,
 				  u64 *ret) km_must_check;
 /* A hexadecimal number and nothing else; the error is crash's "invalid input". */

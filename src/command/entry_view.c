@@ -30,7 +30,6 @@ struct km_error *km_entry_view_parse(struct km_session *session, const char *tex
 	free(ret->text);
 	ret->n_members = 0;
 	ret->direct = direct;
-	ret->format.repeats = true;
 	ret->text = strdup(text);
 	if (!ret->text)
 		return km_error_nomem();

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "command/address.h"
+#include "value/value.h"
 
 enum { DEPTH_MAX = 64 };
 
@@ -195,12 +196,33 @@ struct km_error *km_expression(struct km_session *session, const char *text, boo
 	return *p.at ? fail(&p, p.at, "an operator was expected") : NULL;
 }
 
+/* "&init_task.tasks", "init_task.mm->pgd": C, where simple arithmetic makes no sense of it. */
+static bool evaluate_c(struct km_session *session, const char *text, u64 *ret)
+{
+	struct km_value value;
+	struct km_error *error = km_evaluate(session->kernel, text, NULL, &value);
+	struct km_maybe address;
+
+	if (error) {
+		km_error_free(error);
+		return false;
+	}
+	address = km_value_address(session->kernel, &value);
+	*ret = address.value;
+	return address.status == KM_OK;
+}
+
 struct km_error *km_parse_address(struct km_session *session, const char *text, u64 *ret)
 {
 	/* Within an expression bare digits are decimal (init_task+8), alone they are an address. */
 	bool alone = !text[strcspn(text, "+-*/%<>&|^~( ")];
+	struct km_error *error = km_expression(session, text, alone, ret);
 
-	return km_expression(session, text, alone, ret);
+	if (error && text[strcspn(text, "&.>[")] && evaluate_c(session, text, ret)) {
+		km_error_free(error);
+		error = NULL;
+	}
+	return error;
 }
 
 struct km_error *km_parse_hex(const char *text, u64 *ret)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* list: the entries of a linked list. */
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -102,6 +103,11 @@ static struct km_error *take_options(struct km_args *args, struct list_options *
 	}
 }
 
+static bool is_member(const char *word)
+{
+	return isalpha((unsigned char)*word) && strchr(word, '.');
+}
+
 /* "list module.list -H modules", "list -H modules module.list": a dot tells which is the offset. */
 static struct km_error *take_words(struct km_session *session, struct km_args *args,
 				   struct list_options *o)
@@ -114,7 +120,7 @@ static struct km_error *take_words(struct km_session *session, struct km_args *a
 					    "starting address required",
 				    session->command->usage);
 	if (second) {
-		bool second_is_offset = strchr(second, '.') && !strchr(first, '.');
+		bool second_is_offset = is_member(second) && !is_member(first);
 
 		o->offset_text = second_is_offset ? second : first;
 		start = second_is_offset ? first : second;

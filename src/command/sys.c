@@ -151,23 +151,32 @@ static void time_lines(struct km_out *out, const struct sys_record *r)
 	km_outf(out, "\n");
 }
 
-static void memory_line(struct km_out *out, struct km_maybe memory)
+void km_memory_size_text(struct km_maybe memory, char *buf, size_t size)
 {
 	static const char *const units[] = {"KB", "MB", "GB"};
-	double size = (double)memory.value / 1024;
-	char text[48], *zero;
+	double value = (double)memory.value / 1024;
+	char *zero, reason[64];
 	int unit = 0;
 
-	while (size >= 1024 && unit < 2) {
-		size /= 1024;
+	if (memory.status != KM_OK) {
+		snprintf(buf, size, "%s", km_cell(memory, reason));
+		return;
+	}
+	while (value >= 1024 && unit < 2) {
+		value /= 1024;
 		unit++;
 	}
-	snprintf(text, sizeof(text), "%.1f %s", size, units[unit]);
-	zero = strstr(text, ".0 ");
+	snprintf(buf, size, "%.1f %s", value, units[unit]);
+	zero = strstr(buf, ".0 ");
 	if (zero)
 		memmove(zero, zero + 2, strlen(zero + 2) + 1);
-	if (memory.status != KM_OK)
-		km_cell(memory, text);
+}
+
+static void memory_line(struct km_out *out, struct km_maybe memory)
+{
+	char text[64];
+
+	km_memory_size_text(memory, text, sizeof(text));
 	line(out, "MEMORY", text);
 }
 

@@ -15,6 +15,7 @@ extern const struct km_command km_command_help;
 extern const struct km_command km_command_kmem;
 extern const struct km_command km_command_list;
 extern const struct km_command km_command_log;
+extern const struct km_command km_command_mach;
 extern const struct km_command km_command_mod;
 extern const struct km_command km_command_p;
 extern const struct km_command km_command_ps;
@@ -50,6 +51,7 @@ const struct km_command *const km_commands[] = {
 	&km_command_kmem,
 	&km_command_list,
 	&km_command_log,
+	&km_command_mach,
 	&km_command_mod,
 	&km_command_p,
 	&km_command_ps,

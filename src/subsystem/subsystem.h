@@ -18,6 +18,7 @@
 #include "subsystem/slab.h"
 #include "subsystem/walk.h"
 #include "subsystem/layout.h"
+#include "subsystem/machine.h"
 #include "subsystem/vma.h"
 #include "subsystem/page.h"
 #include "subsystem/path.h"
