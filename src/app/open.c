@@ -50,7 +50,7 @@ struct open_options {
 	struct km_kernel_options kernel;
 	bool json, silent, no_rc;
 	bool no_dump; /* was named: the running kernel is meant */
-	bool banner; /* before commands that come from no terminal, too: crash does */
+	bool as_crash; /* called by that name: a banner in any case, the prompt after -i */
 	struct km_log log;
 };
 
@@ -228,21 +228,18 @@ static struct km_error *parse(int argc, char **argv, struct open_options *o, int
 static struct km_error *run_all(struct km_session *session, struct km_shell *shell,
 				struct open_options *o)
 {
-	const bool prompt = !o->lines.count && isatty(0) && !o->json;
-	bool go_on = true;
+	bool go_on = true, ask = true, prompt;
+
+	/* crash goes on to the prompt after -i; -c, which it has not, is all that is wanted. */
+	km_vec_for_each(&o->lines, line)
+		ask = ask && line->is_file && o->as_crash;
+	prompt = ask && isatty(0) && !o->json;
 
 	/* A program that reads JSON is not to depend on whose home it runs in. */
 	if (!o->no_rc && !o->json)
 		km_shell_run_rc(shell);
-	if (!o->silent && !session->settings.silent && (prompt || o->banner))
+	if (!o->silent && !session->settings.silent && (prompt || o->as_crash))
 		km_shell_run(shell, "sys -b");
-	if (prompt) {
-		km_shell_prompt(shell);
-		/* What went wrong was seen by who typed it. */
-		session->failures = 0;
-	} else if (!o->lines.count) {
-		return km_shell_run_file(shell, "-", &go_on);
-	}
 	km_vec_for_each(&o->lines, line) {
 		if (session->quit || !go_on)
 			break;
@@ -251,6 +248,13 @@ static struct km_error *run_all(struct km_session *session, struct km_shell *she
 		else
 			go_on = km_shell_run(shell, line->text);
 	}
+	if (!ask || session->quit)
+		return NULL;
+	if (!prompt)
+		return km_shell_run_file(shell, "-", &go_on);
+	km_shell_prompt(shell, o->as_crash ? "crash" : "kmortem");
+	/* What went wrong was seen by who typed it. */
+	session->failures = 0;
 	return NULL;
 }
 
@@ -335,7 +339,7 @@ int km_app_open(int argc, char **argv)
 	struct km_error *error;
 	int status = -1;
 
-	o.banner = !strcmp(base ? base + 1 : argv[0], "crash");
+	o.as_crash = !strcmp(base ? base + 1 : argv[0], "crash");
 	error = parse(argc, argv, &o, &status);
 	if (error)
 		status = KM_EXIT_USAGE;

@@ -48,7 +48,8 @@ enum { KM_INPUT_DEPTH = 16 };
 
 struct km_shell {
 	struct km_session *session;
-	struct km_sink sink;
+	struct km_sink below; /* what we were given */
+	struct km_sink sink;  /* the same, behind what is said of progress */
 	struct km_job job;	    /* of the running command */
 	struct km_channel *channel; /* of the running command, or NULL */
 	struct km_pager *pager;	    /* the same */

@@ -16,8 +16,6 @@
 
 enum { HISTORY_LINES = 2000 };
 
-static const char prompt[] = "kmortem> ";
-
 /* What is used of readline 7 and 8, by the names that its manual gives them. */
 struct readline {
 	void (*callback_handler_install)(const char *prompt, void (*handler)(char *line));
@@ -53,6 +51,7 @@ struct readline {
 static struct {
 	struct km_shell *shell;
 	struct readline rl;
+	char prompt[32];
 	struct km_completions found;
 	size_t next;
 	char *line;
@@ -243,7 +242,7 @@ static char *read_line(void)
 
 	at.ready = false;
 	km_interrupted();
-	rl->callback_handler_install(prompt, take_line);
+	rl->callback_handler_install(at.prompt, take_line);
 	while (!at.ready) {
 		bool key = wait_for_key();
 
@@ -253,7 +252,7 @@ static char *read_line(void)
 			fflush(stdout);
 			rl->callback_sigcleanup();
 			rl->callback_handler_remove();
-			rl->callback_handler_install(prompt, take_line);
+			rl->callback_handler_install(at.prompt, take_line);
 		} else if (key) {
 			rl->callback_read_char();
 		} else {
@@ -308,7 +307,7 @@ static void prompt_plainly(struct km_shell *shell)
 	size_t size = 0;
 
 	while (!shell->session->quit && !km_out_failed(shell->session->out)) {
-		fputs(prompt, stdout);
+		fputs(at.prompt, stdout);
 		fflush(stdout);
 		if (getline(&line, &size, stdin) < 0) {
 			fputs("\n", stdout);
@@ -318,8 +317,9 @@ static void prompt_plainly(struct km_shell *shell)
 	}
 }
 
-void km_shell_prompt(struct km_shell *shell)
+void km_shell_prompt(struct km_shell *shell, const char *name)
 {
+	snprintf(at.prompt, sizeof(at.prompt), "%s> ", name);
 	shell->interactive = true;
 	at.shell = shell;
 	if (open_readline(&at.rl))

@@ -7,6 +7,21 @@
 
 #include "shell/private.h"
 
+static void clear_progress(struct km_shell *shell)
+{
+	if (shell->progress_on_screen)
+		fputs("\r\033[K", stderr);
+	shell->progress_on_screen = false;
+}
+
+static bool write_below(void *data, const char *bytes, size_t len)
+{
+	struct km_shell *shell = data;
+
+	clear_progress(shell);
+	return shell->below.write(shell->below.data, bytes, len);
+}
+
 static void write_to_error_file(const char *path, const char *message)
 {
 	FILE *file = fopen(path, "ae");
@@ -26,6 +41,7 @@ static void complain(void *data, const char *message)
 	struct km_shell *shell = data;
 	const struct km_settings *settings = &shell->session->settings;
 
+	clear_progress(shell);
 	if (settings->errors == KM_ERRORS_FILE) {
 		write_to_error_file(settings->error_file, message);
 		return;
@@ -52,7 +68,9 @@ struct km_error *km_shell_new(struct km_session *session, const struct km_sink *
 	if (!shell)
 		return km_error_nomem();
 	shell->session = session;
-	shell->sink = *sink;
+	shell->below = *sink;
+	shell->sink = (struct km_sink){.write = write_below, .data = shell};
+	km_out_redirect(session->out, &shell->sink);
 	session->complain = complain;
 	session->complain_data = shell;
 	km_pager_choose(&session->settings);
@@ -65,6 +83,7 @@ void km_shell_free(struct km_shell *shell)
 {
 	km_interrupt_aims_at(NULL);
 	shell->session->complain = NULL;
+	km_out_redirect(shell->session->out, &shell->below);
 	free(shell);
 }
 
@@ -75,6 +94,9 @@ static void progress(void *data, const char *what, u64 done, u64 total)
 	u64 now = km_monotonic_ns();
 
 	if (now < shell->progress_shown_ns + 500000000)
+		return;
+	/* The screen is another program's. */
+	if ((shell->pager && shell->pager->started) || (shell->channel && shell->channel->pid))
 		return;
 	shell->progress_shown_ns = now;
 	shell->progress_on_screen = true;
@@ -98,9 +120,7 @@ static void end_job(struct km_shell *shell)
 {
 	km_interrupt_aims_at(NULL);
 	shell->session->job = NULL;
-	if (shell->progress_on_screen)
-		fputs("\r\033[K", stderr);
-	shell->progress_on_screen = false;
+	clear_progress(shell);
 }
 
 static struct km_error *open_channel(struct km_shell *shell, const struct km_line_command *command,

@@ -29,8 +29,8 @@ struct km_error *km_shell_run_file(struct km_shell *shell, const char *path,
 /* ~/.kmortemrc, else ~/.crashrc; then ./.crashrc. What `set` and `alias` print there is not shown, a file
  * that another user could have written is not read. */
 void km_shell_run_rc(struct km_shell *shell);
-/* Asks the terminal for lines until `quit` or Ctrl-D. */
-void km_shell_prompt(struct km_shell *shell);
+/* Asks the terminal for lines until `quit` or Ctrl-D; the prompt is "NAME> ". */
+void km_shell_prompt(struct km_shell *shell, const char *name);
 
 /* What a word before the cursor may become. */
 struct km_completions {

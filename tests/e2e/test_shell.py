@@ -259,6 +259,24 @@ def test_a_dump_cannot_write_to_the_terminal(terminal, sysrq, kmortem, home):
     assert window.tmux('display-message', '-p', '#{pane_title}').strip() != 'ha'
 
 
+def test_called_as_crash_it_goes_on_after_a_file(sysrq, kmortem, home, tmp_path):
+    crash = tmp_path / 'crash'
+    crash.symlink_to(PROGRAM)
+    (home / 'commands').write_text('set radix 16\n')
+    window = Terminal([crash, '-s', '-i', 'commands', sysrq.kdump], home)
+    try:
+        window.wait_line('crash>')
+        window.line('set radix')
+        window.wait(lambda s: s.count('output radix: 16 (hex)') == 2)
+        window.line('q')
+        window.wait('EXIT 0')
+    finally:
+        window.close()
+    done = type(kmortem)(str(crash)).run('-s', '-i', str(home / 'commands'), sysrq.kdump,
+                                         stdin='set radix\n')
+    assert done.stdout.splitlines() == ['output radix: 16 (hex)'] * 2
+
+
 # ---- without a terminal ------------------------------------------------------------------------
 
 @pytest.fixture
