@@ -66,6 +66,7 @@ static const struct km_task *task_of(struct km_session *session, const struct km
 				     u64 address)
 {
 	u64 stack = km_thread_size(session->kernel), size = 0;
+	const struct km_task *best = NULL;
 	struct km_type type;
 
 	if (km_type(session->kernel, "struct task_struct", &type))
@@ -73,11 +74,14 @@ static const struct km_task *task_of(struct km_session *session, const struct km
 	for (size_t i = 0; i < tasks->count; i++) {
 		const struct km_task *t = &tasks->items[i];
 
-		if (address - t->address < size ||
-		    (t->stack.status == KM_OK && t->stack.value && address - t->stack.value < stack))
+		if (t->stack.status == KM_OK && t->stack.value && address - t->stack.value < stack)
 			return t;
+		/* The register state at the structure's end is as long as this CPU's needs: allocated
+		 * are fewer bytes than its type has, and the next task may begin before that. */
+		if (address - t->address < size && (!best || t->address > best->address))
+			best = t;
 	}
-	return NULL;
+	return best;
 }
 
 static struct km_error *emit_task(struct km_session *session, u64 address)

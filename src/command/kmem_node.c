@@ -132,6 +132,7 @@ const struct km_kind km_kind_section = {
 struct block_record {
 	struct km_memory_block block;
 	char name[32];
+	const char *state;
 };
 
 static const struct km_field block_fields[] = {
@@ -143,26 +144,34 @@ static const struct km_field block_fields[] = {
 	KM_FIELD_NAMED("end", struct block_record, block.end, KM_FIELD_ADDRESS,
 		       "the byte after its last"),
 	KM_FIELD_NAMED("node", struct block_record, block.node, KM_FIELD_MAYBE_SIGNED, "its node"),
-	KM_FIELD_NAMED("state", struct block_record, block.state, KM_FIELD_MAYBE,
-		       "1 online, 2 going offline, 4 offline"),
+	KM_FIELD_OF(struct block_record, state, KM_FIELD_TEXT,
+		    "ONLINE, GOING_OFFLINE, OFFLINE, or why it is not known"),
 	KM_FIELD_NAMED("first_section", struct block_record, block.first_section, KM_FIELD_U64,
 		       "its first section"),
 };
 
-static const char *block_state(struct km_maybe state)
+/* The states were macros until they became an enum, which counts otherwise. */
+static const char *block_state(struct km_kernel *k, struct km_maybe state)
 {
+	static const struct {
+		const char *enumerator, *text;
+		s64 before;
+	} states[] = {
+		{"MEM_ONLINE", "ONLINE", 1},
+		{"MEM_GOING_OFFLINE", "GOING_OFFLINE", 2},
+		{"MEM_OFFLINE", "OFFLINE", 4},
+	};
+
 	if (state.status != KM_OK)
 		return km_status_text(state.status);
-	switch (state.value) {
-	case 1:
-		return "ONLINE";
-	case 2:
-		return "GOING_OFFLINE";
-	case 4:
-		return "OFFLINE";
-	default:
-		return "UNKNOWN";
+	for (size_t i = 0; i < KM_ARRAY_SIZE(states); i++) {
+		s64 value = states[i].before;
+
+		(void)km_enumerator(k, states[i].enumerator, &value);
+		if ((s64)state.value == value)
+			return states[i].text;
 	}
+	return "UNKNOWN";
 }
 
 static void block_text(struct km_out *out, const void *record)
@@ -175,7 +184,7 @@ static void block_text(struct km_out *out, const void *record)
 			     "START_SECTION_NO\n");
 	km_outf(out, " %016" PRIx64 " %s %8" PRIx64 " - %8" PRIx64 "  %-4s %-8s%-12" PRIu64 "\n",
 		r->block.address, kmem_centre(r->name, 12, false, buf), r->block.start,
-		r->block.end - 1, km_cell(r->block.node, node), block_state(r->block.state),
+		r->block.end - 1, km_cell(r->block.node, node), r->state,
 		r->block.first_section);
 }
 
@@ -225,7 +234,10 @@ static void emit_blocks(struct km_session *session)
 	if (!at || km_read_u32(session->kernel, at, &per) != KM_OK || !per)
 		per = 1;
 	for (size_t i = 0; i < count; i++) {
-		struct block_record record = {.block = blocks[i]};
+		struct block_record record = {
+			.block = blocks[i],
+			.state = block_state(session->kernel, blocks[i].state),
+		};
 
 		snprintf(record.name, sizeof(record.name), "memory%" PRIu64,
 			 blocks[i].first_section / per);

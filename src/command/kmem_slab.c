@@ -71,6 +71,7 @@ struct slab_record {
 	const char *list; /* whose it is */
 	struct km_slab_object *objects;
 	size_t n_objects;
+	bool brief, later; /* a line of a table; not its first */
 };
 
 static const struct km_field object_fields[] = {
@@ -121,7 +122,8 @@ static void slab_text(struct km_out *out, const void *record)
 	const struct slab_record *r = record;
 	const struct km_slab *s = &r->slab;
 
-	km_outf(out, "  SLAB              MEMORY            NODE  TOTAL  ALLOCATED  FREE\n");
+	if (!r->later)
+		km_outf(out, "  SLAB              MEMORY            NODE  TOTAL  ALLOCATED  FREE\n");
 	if (s->status != KM_OK) {
 		km_outf(out, "  %016" PRIx64 "  (%s)\n", s->page, km_status_text(s->status));
 		return;
@@ -130,6 +132,8 @@ static void slab_text(struct km_out *out, const void *record)
 		s->node, s->objects, s->in_use, s->free);
 	if (s->problem)
 		km_outf(out, "  (%s)\n", s->problem);
+	if (r->brief)
+		return;
 	km_outf(out, "  FREE / [ALLOCATED]\n");
 	for (size_t i = 0; i < r->n_objects; i++)
 		object_text(out, &r->objects[i]);
@@ -188,11 +192,13 @@ struct slab_run {
 	struct km_slab_object *objects; /* KM_SLAB_OBJECTS_MAX of them */
 	const bool *cpus;
 	const char *list;
+	bool brief, later;
 };
 
 static void emit_slab(struct slab_run *run, u64 page, const u32 *only)
 {
-	struct slab_record record = {.list = run->list, .objects = run->objects};
+	struct slab_record record = {.list = run->list, .objects = run->objects,
+				     .brief = run->brief, .later = run->later};
 
 	km_slab_read(run->reader, run->cache, page, &record.slab);
 	if (record.slab.status == KM_OK) {
@@ -214,9 +220,11 @@ static void emit_list(struct slab_run *run, enum km_slab_place place, u64 owner)
 	km_slab_list_begin(run->reader, run->cache, place, owner, &list);
 	while (km_slab_list_step(run->reader, &list, &page) && !km_out_failed(run->session->out) &&
 	       km_job_check(run->session->job) == KM_OK) {
+		run->later = run->brief && count;
 		emit_slab(run, page, NULL);
 		count++;
 	}
+	run->later = false;
 	if (list.end.why != KM_WALK_WHOLE) {
 		char why[200];
 
@@ -283,7 +291,7 @@ static void count_active(struct slab_run *run, unsigned node, struct node_record
 	for (unsigned cpu = 0; cpu < run->reader->n_cpus; cpu++) {
 		u64 page = km_slab_cpu_active(run->reader, run->cache, cpu);
 
-		if (page && km_slab_page_node(run->reader, page) == (s32)node)
+		if (page && (!run->cpus || run->cpus[cpu]) && km_slab_page_node(run->reader, page) == (s32)node)
 			record->per_cpu++;
 	}
 }
@@ -301,6 +309,8 @@ static void emit_node(struct slab_run *run, unsigned n, bool all)
 	km_emit(out, &km_kind_slab_node, &record);
 	km_outf(out, "NODE %u PARTIAL:\n", n);
 	run->list = "a node's partial slabs";
+	/* Their objects are in JSON always; as text a line for each will do, but for -A. */
+	run->brief = !all;
 	emit_list(run, KM_SLAB_NODE_PARTIAL, record.address);
 	km_outf(out, "NODE %u FULL:\n", n);
 	if (all) {
@@ -311,6 +321,7 @@ static void emit_node(struct slab_run *run, unsigned n, bool all)
 	} else {
 		km_outf(out, "  (not tracked)\n");
 	}
+	run->brief = false;
 }
 
 static bool is_named(const char *list, const char *name)
