@@ -47,7 +47,10 @@ static bool setup_fits(const struct km_kernel_setup *setup, const struct km_imag
 		return arch == km_arch_by_name(options->machine);
 	if (info->machine)
 		return info->machine == setup->machine;
-	return !info->utsname_machine[0] || arch == km_arch_by_name(info->utsname_machine);
+	/* QEMU writes "Unknown" into the header of a compressed dump of anything but x86. */
+	if (!info->utsname_machine[0] || !strcmp(info->utsname_machine, "Unknown"))
+		return true;
+	return arch == km_arch_by_name(info->utsname_machine);
 }
 
 static struct km_error *setup_kernel(struct km_kernel *k, const struct km_kernel_options *options)

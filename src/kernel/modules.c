@@ -209,10 +209,62 @@ static bool add_module(struct km_kernel *k, const struct km_slot *slots, u64 add
 	return true;
 }
 
+/* Does a struct module lie at ADDRESS: a name that could be one, and a state that there is? */
+static bool looks_like_module(struct km_kernel *k, const struct km_slot *slots, u64 address)
+{
+	u64 state = km_member(k, &slots[M_STATE], address).value;
+	char name[64];
+
+	if (!slots[M_NAME].present || state > STATE_UNFORMED ||
+	    km_read_string(k, address + slots[M_NAME].offset, name, sizeof(name)) != KM_OK)
+		return false;
+	for (size_t i = 0; name[i]; i++)
+		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-", name[i]))
+			return false;
+	return strlen(name) > 1;
+}
+
+/* The head of the list, where no symbol names it: the words in the image's data whose list leads into
+ * modules' memory, to something that looks like a module, and back. */
+static u64 find_list_head(struct km_kernel *k, const struct km_slot *slots)
+{
+	u64 low, high, words[512];
+
+	if (!slots[M_LIST].present || !km_vmcoreinfo_number(k, "NUMBER(MODULES_VADDR)", &low) ||
+	    !km_vmcoreinfo_number(k, "NUMBER(VMALLOC_END)", &high))
+		return 0;
+	for (u64 page = k->image_start; page < k->image_end; page += sizeof(words)) {
+		if (km_read(k, page, words, sizeof(words)) != KM_OK)
+			continue;
+		for (size_t i = 0; i + 1 < KM_ARRAY_SIZE(words); i++) {
+			u64 head = page + 8 * i, first = words[i], back;
+
+			/* With KASLR modules may lie anywhere in vmalloc's range, near the image. */
+			if (first < low || first >= high || first % 8 || words[i + 1] < low ||
+			    words[i + 1] >= high ||
+			    (first >= k->image_start && first < k->image_end) ||
+			    km_read_u64(k, first + 8, &back) != KM_OK || back != head ||
+			    !looks_like_module(k, slots, first - slots[M_LIST].offset))
+				continue;
+			km_kernel_add_finding(k, false, "modules", "their list was found at 0x%llx",
+					      (unsigned long long)head);
+			return head;
+		}
+	}
+	return 0;
+}
+
+static u64 list_head(struct km_kernel *k, const struct km_slot *slots)
+{
+	u64 head = km_own_symbol(k, "modules");
+
+	return head || !k->names.without_data ? head : find_list_head(k, slots);
+}
+
 static void read_list(struct km_kernel *k, const struct km_slot *slots)
 {
 	struct km_module_list *list = &k->modules;
-	u64 head = km_own_symbol(k, "modules"), at, slow;
+	u64 head = list_head(k, slots), at, slow;
 	size_t problem = sizeof(list->problem);
 
 	if (!head) {

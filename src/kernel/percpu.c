@@ -120,6 +120,23 @@ u64 km_percpu(struct km_kernel *k, u64 base, unsigned cpu)
 	return k->cpus.offsets[cpu] + base;
 }
 
+/* Where the section of per-CPU variables begins. Where kallsyms names no data, a variable that modules
+ * may use has an address, and the types have its place in the section. */
+static u64 section_start(struct km_kernel *k, const struct km_types *types)
+{
+	static const char *const exported[] = {"kstat", "kernel_cpustat", "cpu_number", "irq_stat"};
+	u64 start = km_own_symbol(k, "__per_cpu_start"), offset, size;
+	struct km_type type;
+
+	for (size_t i = 0; !start && k->names.without_data && i < KM_ARRAY_SIZE(exported); i++) {
+		u64 address = km_own_symbol(k, exported[i]);
+
+		if (address && km_types_variable(types, exported[i], &type, &offset, &size))
+			start = address - offset;
+	}
+	return start;
+}
+
 /* The symbol's value; it may be 0, where the per-CPU section begins there. */
 static bool percpu_base(struct km_kernel *k, const char *name, u64 *ret)
 {
@@ -133,7 +150,7 @@ static bool percpu_base(struct km_kernel *k, const char *name, u64 *ret)
 		return true;
 	types = km_kernel_types(k);
 	if (types && km_types_variable(types, name, &type, &offset, &size)) {
-		*ret = km_own_symbol(k, "__per_cpu_start") + offset;
+		*ret = section_start(k, types) + offset;
 		return true;
 	}
 	if (!km_symbol(k, name, &place))

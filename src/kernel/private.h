@@ -35,7 +35,7 @@ struct km_name_cache {
 		u64 address;
 	} *entries;
 	size_t count, capacity; /* capacity is a power of two */
-	bool primed;
+	bool primed, without_data; /* kallsyms names functions alone */
 };
 
 /* One resolved table of members; a list that only grows. */
@@ -133,6 +133,7 @@ struct km_kernel {
 	bool has_orc_layout, layout_of_types;
 	_Atomic(const struct km_orc_numbering *) numbering;
 
+	u64 exports;	     /* an entry of the table of exported symbols; 0: not known */
 	u64 thread_size;
 	u64 trampolines[KM_TRAMPOLINES]; /* return addresses that tracers put on stacks */
 };
@@ -159,6 +160,9 @@ bool km_vmcoreinfo_set(struct km_kernel *k, const char *text, size_t len);
 u64 km_own_symbol(struct km_kernel *k, const char *name);
 void km_symbols_free(struct km_kernel *k);
 
+/* exports.c: the addresses of those of NAMES that are 0 so far, where the kernel exports them. */
+void km_exports_resolve(struct km_kernel *k, const char *const *names, u64 *addresses,
+			size_t count);
 /* types.c */
 void km_types_release(struct km_kernel *k);
 /* members.c */

@@ -33,6 +33,7 @@ static const char *const common_names[] = {
 	"init_mm", "rcu_state", "idle_threads", "pid_hash", "nr_threads", "total_forks",
 	"__cpu_active_mask", "__cpu_present_mask", "shadow_timekeeper", "uts_sem", "hrtimer_bases",
 	"entry_stack_storage", "cpu_tss", "init_tss", "cpu_number", "cpu_current_top_of_stack",
+	"kstat", "kernel_cpustat", "irq_stat",
 	"__entry_text_start", "__entry_text_end", "ret_from_fork", "ret_from_fork_asm",
 };
 
@@ -159,10 +160,19 @@ static bool vmcoreinfo_symbol(struct km_kernel *k, const char *name, u64 *ret)
 	return km_vmcoreinfo_number(k, key, ret) && *ret;
 }
 
+static bool found(const char *const *names, const u64 *addresses, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (addresses[i] && !strcmp(names[i], name))
+			return true;
+	return false;
+}
+
 /* Looks up those of NAMES that the cache does not have, in one pass, and remembers them. */
 static void resolve_missing(struct km_kernel *k, struct km_kallsyms *ks, const char *const *names,
 			    size_t count)
 {
+	bool priming = !k->names.primed;
 	size_t most = count + KM_ARRAY_SIZE(common_names), n = 0;
 	km_auto_free const char **wanted = calloc(most, sizeof(*wanted));
 	km_auto_free u64 *addresses = calloc(most, sizeof(*addresses));
@@ -182,6 +192,15 @@ static void resolve_missing(struct km_kernel *k, struct km_kallsyms *ks, const c
 	}
 	if (ks)
 		km_kallsyms_resolve(ks, wanted, addresses, n);
+	if (priming && !found(wanted, addresses, n, "init_task")) {
+		k->names.without_data = true;
+		km_exports_resolve(k, wanted, addresses, n);
+		if (k->exports)
+			km_kernel_add_finding(k, false, "symbols",
+					      "of data: by the table of what modules may use");
+	} else if (k->names.without_data) {
+		km_exports_resolve(k, wanted, addresses, n);
+	}
 	for (size_t i = 0; i < n; i++) {
 		/* Of several symbols called so the kernel's own choice is the right one. */
 		if (vmcoreinfo_symbol(k, wanted[i], &address))
