@@ -30,7 +30,9 @@ static void forget_problems(struct km_session *session)
 
 bool km_session_is_live(const struct km_session *session)
 {
-	return km_image_info(km_kernel_image(session->kernel))->format == KM_IMAGE_KCORE;
+	/* Commands that are only about the session run without a kernel, too. */
+	return session->kernel &&
+	       km_image_info(km_kernel_image(session->kernel))->format == KM_IMAGE_KCORE;
 }
 
 static void forget_tasks(struct km_session *session)

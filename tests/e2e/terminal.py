@@ -55,3 +55,9 @@ class Terminal:
     def close(self):
         subprocess.run(['tmux', '-L', self.socket, 'kill-server'], check=False,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        # tmux leaves its socket behind.
+        folder = os.path.join(os.environ.get('TMUX_TMPDIR', '/tmp'), f'tmux-{os.getuid()}')
+        try:
+            os.unlink(os.path.join(folder, self.socket))
+        except FileNotFoundError:
+            pass
