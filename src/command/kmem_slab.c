@@ -185,6 +185,10 @@ const struct km_kind km_kind_slab_node = {
 
 /* ---- one cache ----------------------------------------------------------------------------------- */
 
+struct full_slab {
+	u64 cache, page;
+};
+
 struct slab_run {
 	struct km_session *session;
 	struct km_slab_reader *reader;
@@ -192,7 +196,8 @@ struct slab_run {
 	struct km_slab_object *objects; /* KM_SLAB_OBJECTS_MAX of them */
 	const bool *cpus;
 	const char *list;
-	bool brief, later;
+	bool brief, later, full_found;
+	KM_VEC(struct full_slab) full; /* of all caches, by cache */
 };
 
 static void emit_slab(struct slab_run *run, u64 page, const u32 *only)
@@ -255,31 +260,83 @@ static void emit_cpu(struct slab_run *run, unsigned cpu)
 	emit_list(run, KM_SLAB_CPU_PARTIAL, at);
 }
 
-/* Full slabs are on no list: every struct page is asked. */
-static void emit_full(struct slab_run *run, unsigned node)
+static int by_cache(const void *a, const void *b)
+{
+	const struct full_slab *x = a, *y = b;
+
+	if (x->cache != y->cache)
+		return x->cache < y->cache ? -1 : 1;
+	return x->page < y->page ? -1 : x->page > y->page;
+}
+
+/* Full slabs are on no list: every struct page is asked, once for all caches. */
+static void find_full(struct slab_run *run)
 {
 	km_auto_free struct km_page_walk *walk = calloc(1, sizeof(*walk));
 	struct km_page_ref page;
-	size_t count = 0;
 
-	run->list = "full: on no list";
-	if (!walk)
+	if (run->full_found || !walk)
 		return;
+	run->full_found = true;
 	km_page_walk_begin(walk, run->session->kernel);
-	while (km_page_walk_step(walk, &page) && !km_out_failed(run->session->out)) {
-		struct km_slab slab;
+	while (km_page_walk_step(walk, &page)) {
+		struct full_slab *full;
+		u64 cache;
 
 		if (!(page.pfn & 4095) && km_job_check(run->session->job) != KM_OK)
 			break;
-		if (!page.bytes || km_slab_page_cache(&run->reader->map, page.bytes,
-						      walk->page_size) != run->cache->address)
+		cache = page.bytes ? km_slab_page_cache(&run->reader->map, page.bytes,
+							walk->page_size) : 0;
+		if (!cache || km_slab_unused(run->reader, page.address))
 			continue;
-		if (km_slab_unused(run->reader, page.address))
+		full = km_vec_push(&run->full);
+		if (!full)
+			break;
+		*full = (struct full_slab){.cache = cache, .page = page.address};
+	}
+	if (run->full.count)
+		qsort(run->full.data, run->full.count, sizeof(*run->full.data), by_cache);
+}
+
+static size_t first_full(const struct slab_run *run)
+{
+	size_t low = 0, high = run->full.count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (run->full.data[middle].cache < run->cache->address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static bool is_active(struct slab_run *run, u64 page)
+{
+	for (unsigned cpu = 0; cpu < run->reader->n_cpus; cpu++)
+		if (km_slab_cpu_active(run->reader, run->cache, cpu) == page)
+			return true;
+	return false;
+}
+
+static void emit_full(struct slab_run *run, unsigned node)
+{
+	size_t count = 0;
+
+	run->list = "full: on no list";
+	find_full(run);
+	for (size_t i = first_full(run); i < run->full.count; i++) {
+		const struct full_slab *full = &run->full.data[i];
+
+		if (full->cache != run->cache->address || km_out_failed(run->session->out) ||
+		    km_job_check(run->session->job) != KM_OK)
+			break;
+		if (is_active(run, full->page) ||
+		    km_slab_page_node(run->reader, full->page) != (s32)node)
 			continue;
-		km_slab_read(run->reader, run->cache, page.address, &slab);
-		if (slab.status != KM_OK || slab.cpu >= 0 || slab.node != (s32)node)
-			continue;
-		emit_slab(run, page.address, NULL);
+		emit_slab(run, full->page, NULL);
 		count++;
 	}
 	if (!count)
@@ -376,6 +433,7 @@ static struct km_error *open_run(struct km_session *session, struct slab_run *ru
 
 static void close_run(struct slab_run *run)
 {
+	km_vec_free(&run->full);
 	free(run->objects);
 	km_slab_reader_done(run->reader);
 }
