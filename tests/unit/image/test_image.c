@@ -356,6 +356,34 @@ static void test_foreign_sigbus_is_passed_on(void **state)
 	assert_int_equal(WTERMSIG(status), SIGBUS);
 }
 
+/* The last 56 pages lie above a hole that the file leaves out. */
+static void check_hole(struct km_image *image)
+{
+	const u64 start = 200 * 4096, end = 300 * 4096;
+	const struct km_range *ranges;
+	u8 page[4096], wanted[4096];
+
+	assert_false(km_image_set_hole(image, end, start));
+	assert_false(km_image_set_hole(image, start + 1, end));
+	assert_false(km_image_set_hole(image, 256 * 4096, end));
+	assert_true(km_image_set_hole(image, start, end));
+	assert_int_equal(km_image_ranges(image, &ranges), 2);
+	assert_int_equal(ranges[0].end, start);
+	assert_int_equal(ranges[1].start, end);
+	assert_int_equal(ranges[1].end, 356 * 4096);
+	assert_int_equal(km_image_page_status(image, start - 1), KM_OK);
+	assert_int_equal(km_image_page_status(image, start), KM_ABSENT);
+	assert_int_equal(km_image_page_status(image, 356 * 4096), KM_ABSENT);
+	fx_page(wanted, 200, sizeof(wanted));
+	assert_int_equal(km_image_read(image, end, page, sizeof(page)), KM_OK);
+	assert_memory_equal(page, wanted, sizeof(page));
+	assert_int_equal(km_image_read(image, start - 1, page, 2), KM_ABSENT);
+	assert_int_equal(km_image_read(image, end - 1, page, 2), KM_ABSENT);
+	assert_null(km_image_mapped(image, start - 8, 16));
+	assert_true(km_image_set_hole(image, 0, 0));
+	assert_int_equal(km_image_page_status(image, start), KM_OK);
+}
+
 static void test_raw(void **state)
 {
 	km_cleanup(km_image_closep) struct km_image *image = NULL;
@@ -377,6 +405,8 @@ static void test_raw(void **state)
 	assert_memory_equal(km_image_mapped(image, 255 * 4096, 4096), page, 4096);
 	assert_int_equal(km_image_page_status(image, 256 * 4096), KM_ABSENT);
 	assert_int_equal(km_image_read(image, 256 * 4096 - 1, page, 2), KM_ABSENT);
+	check_hole(image);
+	assert_error(km_image_write(image, 4096, page, 8), "a dump is not written to");
 	file.size -= 1;
 	odd = fx_save(&file);
 	assert_error(open_one(odd, NULL, &none), "not a dump in a format that is known");
