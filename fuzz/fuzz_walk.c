@@ -61,15 +61,26 @@ static void walk_xarray(struct km_space *space, u64 start)
 static void walk_maple(struct km_space *space, u64 start, bool all)
 {
 	const struct km_maple_layout layout = {
-		.types = {
-			[0] = {.known = true, .leaf = true, .slots = 8, .n_slots = 31},
-			[1] = {.known = true, .leaf = true, .pivots = 8, .n_pivots = 15,
-			       .slots = 128, .n_slots = 16},
-			[2] = {.known = true, .pivots = 8, .n_pivots = 15, .slots = 128,
-			       .n_slots = 16},
-			[3] = {.known = true, .pivots = 8, .n_pivots = 9, .slots = 80,
-			       .n_slots = 10},
-		},
+		.types =
+			{
+				[0] = {.known = true, .leaf = true, .slots = 8, .n_slots = 31},
+				[1] = {.known = true,
+				       .leaf = true,
+				       .pivots = 8,
+				       .n_pivots = 15,
+				       .slots = 128,
+				       .n_slots = 16},
+				[2] = {.known = true,
+				       .pivots = 8,
+				       .n_pivots = 15,
+				       .slots = 128,
+				       .n_slots = 16},
+				[3] = {.known = true,
+				       .pivots = 8,
+				       .n_pivots = 9,
+				       .slots = 80,
+				       .n_slots = 10},
+			},
 	};
 	struct km_maple tree;
 	unsigned n = 0;

@@ -22,7 +22,7 @@ struct dis_record {
 	struct km_instruction i;
 	u64 address;
 	bool user;
-	const char *place;  /* "schedule+5" */
+	const char *place; /* "schedule+5" */
 	const char *mnemonic, *operands;
 	const char *target; /* symbol of the target */
 	const char *note;
@@ -32,7 +32,8 @@ struct dis_record {
 static const struct km_field dis_fields[] = {
 	KM_FIELD_OF(struct dis_record, address, KM_FIELD_ADDRESS, "of the instruction"),
 	KM_FIELD_OF(struct dis_record, place, KM_FIELD_TEXT, "the symbol it lies in, and how far"),
-	KM_FIELD_OF(struct dis_record, mnemonic, KM_FIELD_TEXT, "with prefixes; \"(bad)\" for none"),
+	KM_FIELD_OF(struct dis_record, mnemonic, KM_FIELD_TEXT,
+		    "with prefixes; \"(bad)\" for none"),
 	KM_FIELD_OF(struct dis_record, operands, KM_FIELD_TEXT, "AT&T syntax"),
 	KM_FIELD_OF(struct dis_record, target, KM_FIELD_TEXT, "what a jump, call or %rip names"),
 	KM_FIELD_OF(struct dis_record, note, KM_FIELD_TEXT, "what else is known of it"),
@@ -120,8 +121,11 @@ static void show(struct dis *d, const struct km_instruction *i, enum km_status s
 {
 	char place[KM_SYMBOL_NAME_MAX + 24], target[KM_SYMBOL_NAME_MAX + 24];
 	struct km_kernel *k = d->session->kernel;
-	struct dis_record r = {.i = *i, .address = i->address, .mnemonic = i->mnemonic,
-			       .operands = i->operands, .status = status};
+	struct dis_record r = {.i = *i,
+			       .address = i->address,
+			       .mnemonic = i->mnemonic,
+			       .operands = i->operands,
+			       .status = status};
 
 	if (!d->o->user && km_symbol_text(k, i->address, d->o->radix, place, sizeof(place)))
 		r.place = place;
@@ -256,8 +260,8 @@ static struct km_error *take_words(struct km_session *session, struct km_args *a
 
 	if (!address || km_args_count(args) > 2)
 		return km_error_new(KM_ERROR_USAGE, "%s; usage: dis %s",
-				    address ? "there are too many arguments" :
-					      "an address or symbol is missing",
+				    address ? "there are too many arguments"
+					    : "an address or symbol is missing",
 				    session->command->usage);
 	if (o->reverse && o->forward)
 		return km_error_new(KM_ERROR_USAGE, "-r and -f exclude each other");
@@ -285,7 +289,8 @@ static struct km_error *show_instructions(struct dis *d)
 			end = d->function + km_min(place.symbol.size, (u64)FUNCTION_MAX);
 	} else if (!o->user && (o->reverse || o->forward)) {
 		return km_error_new(KM_ERROR_MISSING,
-				    "%" PRIx64 " lies in no function: -r and -f need one", o->address);
+				    "%" PRIx64 " lies in no function: -r and -f need one",
+				    o->address);
 	}
 	if (end != UINT64_MAX && !o->counted && !o->reverse && (o->whole || o->forward))
 		end = end_of_code(d, d->function, end);
@@ -317,7 +322,8 @@ static struct km_error *check_first(struct dis *d)
 	status = km_memory_read(&d->memory, d->o->address, &byte, 1);
 	if (status == KM_OK)
 		return NULL;
-	return km_error_status(status, "%s %" PRIx64, km_memory_name(d->memory.kind), d->o->address);
+	return km_error_status(status, "%s %" PRIx64, km_memory_name(d->memory.kind),
+			       d->o->address);
 }
 
 static struct km_error *dis_run(struct km_session *session, struct km_args *args)
@@ -332,9 +338,10 @@ static struct km_error *dis_run(struct km_session *session, struct km_args *args
 	if (o.ud2_skip) {
 		/* Kernels since 2.6.20 keep BUG()'s file and line in a table, not behind the ud2. */
 		km_outf(session->out, "encoded bytes being skipped after ud2a: 0\n");
-		return km_args_count(args) ? km_error_new(KM_ERROR_UNSUPPORTED,
-							  "nothing is ever skipped after a ud2 here") :
-					     NULL;
+		return km_args_count(args)
+			       ? km_error_new(KM_ERROR_UNSUPPORTED,
+					      "nothing is ever skipped after a ud2 here")
+			       : NULL;
 	}
 	KM_TRY(take_words(session, args, &o));
 	o.radix = o.radix_letter == 'x' ? 16 : o.radix_letter == 'd' ? 10 : session->radix;
@@ -342,7 +349,8 @@ static struct km_error *dis_run(struct km_session *session, struct km_args *args
 		return km_error_new(KM_ERROR_UNSUPPORTED,
 				    "source lines are in no dump; they take debug information");
 	if (o.lines)
-		km_complain(session, "source lines are in no dump: the instructions are shown without");
+		km_complain(session,
+			    "source lines are in no dump: the instructions are shown without");
 	if (strcmp(km_kernel_arch(session->kernel)->name, "x86_64"))
 		return km_error_new(KM_ERROR_UNSUPPORTED, "only x86_64 is disassembled");
 	KM_TRY(km_disassembler_new(&engine));

@@ -10,9 +10,9 @@ enum { KM_INSTRUCTION_MAX = 15 };
 struct km_instruction {
 	u64 address;
 	u8 size;
-	char mnemonic[40]; /* with prefixes: "lock cmpxchg" */
+	char mnemonic[40];  /* with prefixes: "lock cmpxchg" */
 	char operands[200]; /* in AT&T syntax as binutils prints them */
-	u64 target; /* of a jump or call, or what a %rip-relative operand names */
+	u64 target;	    /* of a jump or call, or what a %rip-relative operand names */
 	bool has_target, is_branch;
 };
 

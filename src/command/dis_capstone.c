@@ -52,9 +52,9 @@ static bool resolve(struct km_disassembler *dis)
 		const char *name;
 		void *slot;
 	} functions[] = {
-		{"cs_version", &dis->version},	{"cs_open", &dis->open_handle},
+		{"cs_version", &dis->version},	  {"cs_open", &dis->open_handle},
 		{"cs_close", &dis->close_handle}, {"cs_option", &dis->option},
-		{"cs_disasm", &dis->disasm},	{"cs_free", &dis->free_instructions},
+		{"cs_disasm", &dis->disasm},	  {"cs_free", &dis->free_instructions},
 	};
 
 	for (size_t i = 0; i < KM_ARRAY_SIZE(functions); i++) {
@@ -78,19 +78,22 @@ struct km_error *km_disassembler_new(struct km_disassembler **ret)
 	for (size_t i = 0; i < KM_ARRAY_SIZE(libraries) && !dis->library; i++)
 		dis->library = dlopen(libraries[i], RTLD_NOW | RTLD_LOCAL);
 	if (!dis->library)
-		return km_error_new(KM_ERROR_MISSING, "disassembly needs the capstone library, which is "
-						      "not installed (libcapstone4 on Debian)");
+		return km_error_new(KM_ERROR_MISSING,
+				    "disassembly needs the capstone library, which is "
+				    "not installed (libcapstone4 on Debian)");
 	if (!resolve(dis))
-		return km_error_new(KM_ERROR_UNSUPPORTED, "this capstone library is not known to us");
+		return km_error_new(KM_ERROR_UNSUPPORTED,
+				    "this capstone library is not known to us");
 	dis->version(&dis->major, &minor);
 	if (dis->major != 4 && dis->major != 5)
-		return km_error_new(KM_ERROR_UNSUPPORTED, "capstone %d is not known to us: 4 and 5 are",
-				    dis->major);
+		return km_error_new(KM_ERROR_UNSUPPORTED,
+				    "capstone %d is not known to us: 4 and 5 are", dis->major);
 	if (dis->open_handle(ARCH_X86, MODE_64, &dis->handle))
 		return km_error_new(KM_ERROR_UNSUPPORTED, "this capstone library has no x86");
 	dis->open = true;
 	if (dis->option(dis->handle, OPTION_SYNTAX, SYNTAX_ATT))
-		return km_error_new(KM_ERROR_UNSUPPORTED, "this capstone library has no AT&T syntax");
+		return km_error_new(KM_ERROR_UNSUPPORTED,
+				    "this capstone library has no AT&T syntax");
 	*ret = km_take(dis);
 	return NULL;
 }
@@ -122,7 +125,8 @@ static bool newer_instruction(const u8 *bytes, size_t len, u64 address, struct k
 		if (len < sizeof(known[i].bytes) ||
 		    memcmp(bytes, known[i].bytes, sizeof(known[i].bytes)))
 			continue;
-		km_instruction_text(bytes, sizeof(known[i].bytes), address, known[i].mnemonic, "", ret);
+		km_instruction_text(bytes, sizeof(known[i].bytes), address, known[i].mnemonic, "",
+				    ret);
 		return true;
 	}
 	return false;

@@ -30,7 +30,8 @@ struct text {
 
 static void look_at_bytes(struct text *t)
 {
-	static const u8 prefixes[] = {0x66, 0xf2, 0xf3, 0x2e, 0x36, 0x3e, 0x26, 0x64, 0x65, 0xf0, 0x67};
+	static const u8 prefixes[] = {0x66, 0xf2, 0xf3, 0x2e, 0x36, 0x3e,
+				      0x26, 0x64, 0x65, 0xf0, 0x67};
 	const u8 *b = t->bytes;
 	size_t i = 0;
 
@@ -109,7 +110,8 @@ static void write_memory(struct text *t, char *part)
 	if (*at == '*')
 		len += (size_t)snprintf(out + len, sizeof(out) - len, "*"), at++;
 	if (colon) {
-		len += (size_t)snprintf(out + len, sizeof(out) - len, "%.*s", (int)(colon + 1 - at), at);
+		len += (size_t)snprintf(out + len, sizeof(out) - len, "%.*s", (int)(colon + 1 - at),
+					at);
 		at = colon + 1;
 	}
 	negative = *at == '-';
@@ -127,8 +129,8 @@ static void write_memory(struct text *t, char *part)
 
 		for (char *p = open; p < close; p++)
 			commas += *p == ',';
-		len += (size_t)snprintf(out + len, sizeof(out) - len, "%.*s%s)", (int)(close - open),
-					open, commas == 1 ? ",1" : "");
+		len += (size_t)snprintf(out + len, sizeof(out) - len, "%.*s%s)",
+					(int)(close - open), open, commas == 1 ? ",1" : "");
 		if (!strncmp(open, "(%rip)", 6)) {
 			t->out->has_target = true;
 			t->out->target = t->out->address + t->size +
@@ -159,16 +161,19 @@ static void write_immediate(struct text *t, char *part, char suffix)
 /* ---- mnemonics ----------------------------------------------------------------------------------- */
 
 /* With these the size is never named. */
-static const char *const unsized[] = {"push", "pop", "call", "jmp", "ret", "leave", "lea", "movabs",
-				      "bswap", "pushf", "popf", "enter", "cmpxchg8b"};
+static const char *const unsized[] = {"push",  "pop",	"call",	    "jmp",   "ret",
+				      "leave", "lea",	"movabs",   "bswap", "pushf",
+				      "popf",  "enter", "cmpxchg8b"};
 /* With these it is where no register operand tells it. */
 static const char *const sized[] = {
-	"mov", "add", "sub", "adc", "sbb", "and", "or", "xor", "cmp", "test", "inc", "dec", "neg",
-	"not", "shl", "shr", "sar", "rol", "ror", "rcl", "rcr", "shld", "shrd", "imul", "mul", "div",
-	"idiv", "xchg", "xadd", "cmpxchg", "bt", "bts", "btr", "btc", "bsf", "bsr", "tzcnt", "lzcnt",
-	"popcnt", "in", "out", "movnti", "stos", "lods", "scas", "crc32", "str", "sldt", "smsw", "sal",
-	"lsl", "lar", "xbegin", "nop", "rdrand", "rdseed", "movbe", "adcx", "adox", "andn", "bextr",
-	"shlx", "shrx", "sarx", "rorx", "mulx", "blsr", "blsi", "blsmsk", "bzhi", "pdep", "pext"};
+	"mov",	  "add",    "sub",     "adc",  "sbb",  "and",	 "or",	  "xor",    "cmp",
+	"test",	  "inc",    "dec",     "neg",  "not",  "shl",	 "shr",	  "sar",    "rol",
+	"ror",	  "rcl",    "rcr",     "shld", "shrd", "imul",	 "mul",	  "div",    "idiv",
+	"xchg",	  "xadd",   "cmpxchg", "bt",   "bts",  "btr",	 "btc",	  "bsf",    "bsr",
+	"tzcnt",  "lzcnt",  "popcnt",  "in",   "out",  "movnti", "stos",  "lods",   "scas",
+	"crc32",  "str",    "sldt",    "smsw", "sal",  "lsl",	 "lar",	  "xbegin", "nop",
+	"rdrand", "rdseed", "movbe",   "adcx", "adox", "andn",	 "bextr", "shlx",   "shrx",
+	"sarx",	  "rorx",   "mulx",    "blsr", "blsi", "blsmsk", "bzhi",  "pdep",   "pext"};
 
 static const char *const conditions[] = {"o", "no", "b", "ae", "e", "ne", "be", "a",
 					 "s", "ns", "p", "np", "l", "ge", "le", "g"};
@@ -183,7 +188,8 @@ static bool among(const char *const *names, size_t n, const char *name)
 
 static bool is_shift(const char *base)
 {
-	static const char *const shifts[] = {"shl", "shr", "sar", "rol", "ror", "rcl", "rcr", "sal"};
+	static const char *const shifts[] = {"shl", "shr", "sar", "rol",
+					     "ror", "rcl", "rcr", "sal"};
 
 	return among(shifts, KM_ARRAY_SIZE(shifts), base);
 }
@@ -234,7 +240,8 @@ static void take_mnemonic(struct text *t, const char *mnemonic)
 	const char *blank = strrchr(mnemonic, ' ');
 
 	if (blank)
-		snprintf(t->prefix, sizeof(t->prefix), "%.*s", (int)(blank + 1 - mnemonic), mnemonic);
+		snprintf(t->prefix, sizeof(t->prefix), "%.*s", (int)(blank + 1 - mnemonic),
+			 mnemonic);
 	snprintf(t->mnemonic, sizeof(t->mnemonic), "%s", blank ? blank + 1 : mnemonic);
 }
 
@@ -275,7 +282,8 @@ static void write_branch(struct text *t)
 /* String instructions name the segments of their source and destination. */
 static void write_string_operands(struct text *t)
 {
-	static const char *const strings[] = {"stos", "lods", "scas", "movs", "cmps", "ins", "outs"};
+	static const char *const strings[] = {"stos", "lods", "scas", "movs",
+					      "cmps", "ins",  "outs"};
 	size_t len = strcspn(t->mnemonic, " ");
 	bool is_string = false;
 

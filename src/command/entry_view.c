@@ -40,7 +40,8 @@ struct km_error *km_entry_view_parse(struct km_session *session, const char *tex
 	if (!km_type(session->kernel, ret->name, &ret->type))
 		return km_error_new(KM_ERROR_MISSING, "this kernel has no type %s", ret->name);
 	ret->type = km_type_strip(ret->type);
-	for (part = dot ? strtok_r(dot, ",", &save) : NULL; part; part = strtok_r(NULL, ",", &save)) {
+	for (part = dot ? strtok_r(dot, ",", &save) : NULL; part;
+	     part = strtok_r(NULL, ",", &save)) {
 		if (ret->n_members == KM_ENTRY_MEMBERS)
 			return km_error_new(KM_ERROR_USAGE, "at most %d members at a time",
 					    KM_ENTRY_MEMBERS);
@@ -138,9 +139,9 @@ void km_entry_view_show(struct km_session *session, const struct km_entry_view *
 	if (view->n_members)
 		return;
 	snprintf(heading, sizeof(heading), "%s%s ",
-		 strchr(view->name, ' ')		      ? "" :
-		 km_type_kind(view->type) == KM_TYPE_UNION ? "union " :
-							     "struct ",
+		 strchr(view->name, ' ')		     ? ""
+		 : km_type_kind(view->type) == KM_TYPE_UNION ? "union "
+							     : "struct ",
 		 view->name);
 	km_emit_value(session, heading, NULL, &object, &view->format, false);
 }

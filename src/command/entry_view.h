@@ -15,7 +15,7 @@ struct km_entry_view {
 	const char *members[KM_ENTRY_MEMBERS];
 	size_t n_members; /* 0: the whole struct */
 	bool direct; /* -S: integers and strings by themselves, not as gdb lays out a struct's members */
-	u64 back;    /* from the struct's start to the address that is shown */
+	u64 back; /* from the struct's start to the address that is shown */
 	struct km_format format;
 };
 

@@ -75,8 +75,9 @@ static struct km_error *parse_word(struct parser *p, u64 *ret)
 		p->at++;
 	len = (size_t)(p->at - start);
 	if (!len)
-		return fail(p, start, *start ? "a number or symbol was expected" :
-					       "it ends where a number or symbol was expected");
+		return fail(p, start,
+			    *start ? "a number or symbol was expected"
+				   : "it ends where a number or symbol was expected");
 	if (len >= sizeof(word))
 		return fail(p, start, "no symbol is that long");
 	memcpy(word, start, len);
@@ -116,8 +117,8 @@ static struct km_error *parse_unary(struct parser *p, u64 *ret)
 		error = parse_level(p, 0, ret);
 		skip_blanks(p);
 		if (!error && *p->at != ')')
-			error = *p->at ? fail(p, p->at, "an operator or ) was expected") :
-					 fail(p, open, "this ( is not closed");
+			error = *p->at ? fail(p, p->at, "an operator or ) was expected")
+				       : fail(p, open, "this ( is not closed");
 		else if (!error)
 			p->at++;
 	} else {
@@ -229,8 +230,10 @@ struct km_error *km_parse_hex(const char *text, u64 *ret)
 {
 	if (km_parse_number(text, true, ret))
 		return NULL;
-	return km_error_new(KM_ERROR_USAGE, "invalid input: \"%s\": a hexadecimal number of 64 bits "
-					    "was expected", text);
+	return km_error_new(KM_ERROR_USAGE,
+			    "invalid input: \"%s\": a hexadecimal number of 64 bits "
+			    "was expected",
+			    text);
 }
 
 struct km_error *km_parse_count(const char *text, u64 *ret)
@@ -252,9 +255,9 @@ struct km_error *km_parse_offset(struct km_session *session, const char *text, u
 	if (!dot) {
 		if (isdigit((unsigned char)*text) && km_parse_number(text, false, ret))
 			return NULL;
-		return km_error_new(KM_ERROR_USAGE,
-				    "%s is no offset: a number of bytes or TYPE.MEMBER was expected",
-				    text);
+		return km_error_new(
+			KM_ERROR_USAGE,
+			"%s is no offset: a number of bytes or TYPE.MEMBER was expected", text);
 	}
 	snprintf(name, sizeof(name), "%.*s", (int)km_min((size_t)(dot - text), sizeof(name) - 1),
 		 text);
@@ -272,11 +275,13 @@ struct km_error *km_no_such_symbol(struct km_session *session, const char *name)
 	char near[KM_SYMBOL_NAME_MAX];
 
 	if (!km_kernel_kallsyms(session->kernel))
-		return km_error_new(KM_ERROR_MISSING, "there is no symbol %s: this dump's table of "
-						      "symbols could not be found", name);
+		return km_error_new(KM_ERROR_MISSING,
+				    "there is no symbol %s: this dump's table of "
+				    "symbols could not be found",
+				    name);
 	if (km_nearest_name(session->kernel, name, KM_NAMES_OF_SYMBOLS, near, sizeof(near)))
-		return km_error_new(KM_ERROR_MISSING, "there is no symbol %s; did you mean %s?", name,
-				    near);
+		return km_error_new(KM_ERROR_MISSING, "there is no symbol %s; did you mean %s?",
+				    name, near);
 	return km_error_new(KM_ERROR_MISSING, "there is no symbol %s", name);
 }
 

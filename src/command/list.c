@@ -9,7 +9,7 @@
 #include "command/entry_view.h"
 
 struct list_options {
-	char head;		/* 'h', 'H', or 0: the start is the first entry */
+	char head; /* 'h', 'H', or 0: the start is the first entry */
 	bool reverse, brent;
 	const char *head_offset_text, *end_text, *offset_text, *embedded_text;
 	const char *view_text;
@@ -116,8 +116,8 @@ static struct km_error *take_words(struct km_session *session, struct km_args *a
 
 	if (!first || km_args_count(args) > (o->offset_text ? 1 : 2))
 		return km_error_new(KM_ERROR_USAGE, "%s; usage: list %s",
-				    first ? "there are too many arguments" :
-					    "starting address required",
+				    first ? "there are too many arguments"
+					  : "starting address required",
 				    session->command->usage);
 	if (second) {
 		bool second_is_offset = is_member(second) && !is_member(first);
@@ -191,7 +191,8 @@ static struct km_error *walk(struct km_session *session, const struct list_optio
 		struct list_entry entry = {.address = link - back};
 
 		if (km_job_check(session->job) != KM_OK)
-			return km_error_new(KM_ERROR_CANCELLED, "stopped after %" PRIu64 " entries", n);
+			return km_error_new(KM_ERROR_CANCELLED, "stopped after %" PRIu64 " entries",
+					    n);
 		if (km_out_failed(session->out))
 			return NULL;
 		if (!n && list->end.why == KM_WALK_UNREADABLE)

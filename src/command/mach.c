@@ -65,12 +65,14 @@ static const struct km_field mach_fields[] = {
 	KM_FIELD_OF(struct mach_record, mhz, KM_FIELD_MAYBE, "MHz"),
 	KM_FIELD_OF(struct mach_record, hz, KM_FIELD_U64, "ticks a second; 0: not known"),
 	KM_FIELD_OF(struct mach_record, page_size, KM_FIELD_U64, "bytes"),
-	KM_FIELD_OF(struct mach_record, direct_map, KM_FIELD_ADDRESS, "where physical memory is mapped"),
+	KM_FIELD_OF(struct mach_record, direct_map, KM_FIELD_ADDRESS,
+		    "where physical memory is mapped"),
 	KM_FIELD_OF(struct mach_record, vmalloc, KM_FIELD_ADDRESS, "where vmalloc areas begin"),
 	KM_FIELD_OF(struct mach_record, vmemmap, KM_FIELD_ADDRESS, "where the struct pages begin"),
 	KM_FIELD_OF(struct mach_record, image, KM_FIELD_ADDRESS, "window of the kernel's image"),
 	KM_FIELD_OF(struct mach_record, modules, KM_FIELD_ADDRESS, "where modules may begin"),
-	KM_FIELD_OF(struct mach_record, stack_size, KM_FIELD_U64, "of a task's kernel stack, bytes"),
+	KM_FIELD_OF(struct mach_record, stack_size, KM_FIELD_U64,
+		    "of a task's kernel stack, bytes"),
 	KM_FIELD_LIST_OF(struct mach_record, stacks, n_stacks, &stack_kind_kind, "by purpose"),
 };
 
@@ -89,7 +91,8 @@ static void mach_text(struct km_out *out, const void *record)
 	else
 		km_outf(out, "%22s: (not known)\n", "HZ");
 	km_outf(out, "%22s: %" PRIu64 "\n%22s: %" PRIx64 "\n%22s: %" PRIx64 "\n", "PAGE SIZE",
-		r->page_size, "KERNEL VIRTUAL BASE", r->direct_map, "KERNEL VMALLOC BASE", r->vmalloc);
+		r->page_size, "KERNEL VIRTUAL BASE", r->direct_map, "KERNEL VMALLOC BASE",
+		r->vmalloc);
 	km_outf(out, "%22s: %" PRIx64 "\n%22s: %" PRIx64 "\n%22s: %" PRIx64 "\n%22s: %" PRIu64 "\n",
 		"KERNEL VMEMMAP BASE", r->vmemmap, "KERNEL START MAP", r->image,
 		"KERNEL MODULES BASE", r->modules, "KERNEL STACK SIZE", r->stack_size);
@@ -229,8 +232,9 @@ static struct km_error *show_map(struct km_session *session)
 	struct km_firmware_map map = {0};
 	enum km_status status = km_firmware_map_read(session->kernel, &map);
 
-	km_vec_for_each(&map, range) {
-		struct range_record r = {.start = range->start, .end = range->start + range->size,
+	km_vec_for_each (&map, range) {
+		struct range_record r = {.start = range->start,
+					 .end = range->start + range->size,
 					 .type = range->name};
 
 		if (!r.type) {
@@ -255,7 +259,8 @@ static struct km_error *show_cpus(struct km_session *session, int radix_letter)
 	u64 base;
 
 	if (!km_percpu_variable(session->kernel, "cpu_info", &type, &base))
-		return km_error_new(KM_ERROR_MISSING, "this kernel has no per-CPU variable cpu_info");
+		return km_error_new(KM_ERROR_MISSING,
+				    "this kernel has no per-CPU variable cpu_info");
 	for (unsigned cpu = 0; cpu < km_cpu_count(session->kernel); cpu++) {
 		struct km_value value;
 
@@ -307,8 +312,9 @@ const struct km_command km_command_mach = {
 	.name = "mach",
 	.help = "the machine: memory, CPUs, where the kernel's maps and stacks lie",
 	.usage = "[-m | -c [-x|-d] | -o]",
-	.details = "  Stacks that this machine does not map (VC's, of encrypted guests) are left out.\n\n"
-		   "      mach -m\n",
+	.details =
+		"  Stacks that this machine does not map (VC's, of encrypted guests) are left out.\n\n"
+		"      mach -m\n",
 	.options = mach_options,
 	.n_options = KM_ARRAY_SIZE(mach_options),
 	.kinds = mach_kinds,

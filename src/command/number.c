@@ -16,7 +16,6 @@ struct eval_record {
 	s64 signed_value;
 };
 
-
 static const struct km_field eval_fields[] = {
 	KM_FIELD_OF(struct eval_record, value, KM_FIELD_ADDRESS, "the result, hexadecimal"),
 	KM_FIELD_OF(struct eval_record, unsigned_value, KM_FIELD_U64, "the same as a number"),
@@ -70,7 +69,8 @@ static void eval_text(struct km_out *out, const void *record)
 	binary[64] = 0;
 	km_outf(out, "hexadecimal: %" PRIx64 "  %s\n", r->value, unit.data ? unit.data : "");
 	if (r->signed_value < 0)
-		km_outf(out, "    decimal: %" PRIu64 "  (%" PRId64 ")\n", r->value, r->signed_value);
+		km_outf(out, "    decimal: %" PRIu64 "  (%" PRId64 ")\n", r->value,
+			r->signed_value);
 	else
 		km_outf(out, "    decimal: %" PRIu64 "  \n", r->value);
 	km_outf(out, "      octal: %" PRIo64 "\n     binary: %s\n", r->value, binary);
@@ -126,12 +126,13 @@ const struct km_command km_command_eval = {
 	.name = "eval",
 	.help = "an expression's value in hexadecimal, decimal, octal and binary",
 	.usage = "[-b] [-l] expression",
-	.details = "  Numbers are decimal, or hexadecimal with 0x or where they have a digit a to f; k, m\n"
-		   "  and g behind them multiply by 2^10, 2^20 and 2^30. Symbols stand for their addresses.\n"
-		   "  The operators are C's: ~ - * / % + << >> & ^ | and parentheses.\n"
-		   "\n"
-		   "      eval -b 41dc065\n"
-		   "      eval (_end - _stext) / 1k\n",
+	.details =
+		"  Numbers are decimal, or hexadecimal with 0x or where they have a digit a to f; k, m\n"
+		"  and g behind them multiply by 2^10, 2^20 and 2^30. Symbols stand for their addresses.\n"
+		"  The operators are C's: ~ - * / % + << >> & ^ | and parentheses.\n"
+		"\n"
+		"      eval -b 41dc065\n"
+		"      eval (_end - _stext) / 1k\n",
 	.options = eval_options,
 	.n_options = KM_ARRAY_SIZE(eval_options),
 	.kinds = eval_kinds,
@@ -146,9 +147,9 @@ struct ascii_record {
 };
 
 static const char *const control_names[] = {
-	"NUL", "SOH", "STX", "ETX", "EOT", "ENQ", "ACK", "BEL", "BS",  "HT", "LF",
+	"NUL", "SOH", "STX", "ETX", "EOT", "ENQ", "ACK", "BEL", "BS",  "HT",  "LF",
 	"VT",  "FF",  "CR",  "SO",  "SI",  "DLE", "DC1", "DC2", "DC3", "DC4", "NAK",
-	"SYN", "ETB", "CAN", "EM",  "SUB", "ESC", "FS",  "GS",  "RS",  "US",
+	"SYN", "ETB", "CAN", "EM",  "SUB", "ESC", "FS",	 "GS",	"RS",  "US",
 };
 
 static const struct km_field ascii_fields[] = {
@@ -190,7 +191,8 @@ static void ascii_chart(struct km_out *out)
 	/* How far each column stands from the one before it; two names are wider than a character. */
 	static const char *const gaps[] = {" ", " ", "  ", "   ", "   ", "   ", "   ", "   "};
 
-	km_outf(out, "\n      0    1   2   3   4   5   6   7\n    +-------------------------------\n");
+	km_outf(out,
+		"\n      0    1   2   3   4   5   6   7\n    +-------------------------------\n");
 	for (unsigned row = 0; row < 16; row++) {
 		km_outf(out, "  %X |", row);
 		for (unsigned column = 0; column < 8; column++) {
@@ -346,9 +348,10 @@ const struct km_command km_command_ptob = {
 	.name = "ptob",
 	.help = "a page number's address",
 	.usage = "page-number…",
-	.details = "  Page numbers are decimal, or hexadecimal with 0x or where they have a digit a to f.\n"
-		   "\n"
-		   "      ptob 512a\n",
+	.details =
+		"  Page numbers are decimal, or hexadecimal with 0x or where they have a digit a to f.\n"
+		"\n"
+		"      ptob 512a\n",
 	.kinds = page_kinds,
 	.run = ptob_run,
 };

@@ -9,17 +9,24 @@
 #include "command/task_view.h"
 
 /* arch/x86/include/asm/pgtable_types.h */
-#define PTE_PRESENT 0x1ULL
+#define PTE_PRESENT  0x1ULL
 #define PTE_PROTNONE 0x100ULL
-#define PTE_ADDRESS 0x000ffffffffff000ULL
+#define PTE_ADDRESS  0x000ffffffffff000ULL
 
 static const struct {
 	u64 bit;
 	const char *name;
 } pte_flags[] = {
-	{PTE_PRESENT, "PRESENT"}, {0x2, "RW"},     {0x4, "USER"},   {0x8, "PWT"},
-	{0x10, "PCD"},		  {0x20, "ACCESSED"}, {0x40, "DIRTY"}, {0x80, "PSE"},
-	{PTE_PROTNONE, "GLOBAL"}, {1ULL << 63, "NX"},
+	{PTE_PRESENT, "PRESENT"},
+	{0x2, "RW"},
+	{0x4, "USER"},
+	{0x8, "PWT"},
+	{0x10, "PCD"},
+	{0x20, "ACCESSED"},
+	{0x40, "DIRTY"},
+	{0x80, "PSE"},
+	{PTE_PROTNONE, "GLOBAL"},
+	{1ULL << 63, "NX"},
 };
 
 /*
@@ -29,8 +36,9 @@ static const struct {
  */
 static void swap_text(u64 entry, struct km_pte_record *ret)
 {
-	snprintf(ret->flag_bytes, sizeof(ret->flag_bytes), "not present: swap type %u, offset %" PRIu64,
-		 (unsigned)(entry >> 59), ~entry << 5 >> 14);
+	snprintf(ret->flag_bytes, sizeof(ret->flag_bytes),
+		 "not present: swap type %u, offset %" PRIu64, (unsigned)(entry >> 59),
+		 ~entry << 5 >> 14);
 }
 
 void km_pte_decode(struct km_session *session, u64 entry, u64 size, struct km_pte_record *ret)
@@ -61,8 +69,8 @@ void km_pte_decode(struct km_session *session, u64 entry, u64 size, struct km_pt
 		/* Of an entry that is not present the bit of GLOBAL says that access was taken away. */
 		if (pte_flags[i].bit == PTE_PROTNONE && !ret->present)
 			name = "PROTNONE";
-		len += (size_t)snprintf(ret->flag_bytes + len, sizeof(ret->flag_bytes) - len, "%s%s",
-					len ? "|" : "", name);
+		len += (size_t)snprintf(ret->flag_bytes + len, sizeof(ret->flag_bytes) - len,
+					"%s%s", len ? "|" : "", name);
 	}
 }
 
@@ -141,9 +149,10 @@ const struct km_command km_command_pte = {
 	.name = "pte",
 	.help = "what a page table entry says",
 	.usage = "entry…",
-	.details = "  Entries are hexadecimal. Of one that is not present its swap type and offset are shown.\n"
-		   "\n"
-		   "      pte d8e067\n",
+	.details =
+		"  Entries are hexadecimal. Of one that is not present its swap type and offset are shown.\n"
+		"\n"
+		"      pte d8e067\n",
 	.kinds = pte_kinds,
 	.run = pte_run,
 };
@@ -189,7 +198,8 @@ static const struct km_kind ptov_kind = {
 
 static const struct km_field copy_fields[] = {
 	KM_FIELD_OF(struct percpu_copy, cpu, KM_FIELD_U32, "the CPU"),
-	KM_FIELD_OF(struct percpu_copy, address, KM_FIELD_ADDRESS, "where its copy lies; 0: nowhere"),
+	KM_FIELD_OF(struct percpu_copy, address, KM_FIELD_ADDRESS,
+		    "where its copy lies; 0: nowhere"),
 };
 
 static const struct km_kind copy_kind = {
@@ -212,7 +222,8 @@ static void percpu_text(struct km_out *out, const void *record)
 	km_outf(out, "PER-CPU OFFSET: %" PRIx64 "\n  CPU    %-16s\n", r->offset, "VIRTUAL");
 	for (size_t i = 0; i < r->n_copies; i++) {
 		if (r->copies[i].address)
-			km_outf(out, "  [%u]  %" PRIx64 "\n", r->copies[i].cpu, r->copies[i].address);
+			km_outf(out, "  [%u]  %" PRIx64 "\n", r->copies[i].cpu,
+				r->copies[i].address);
 		else
 			km_outf(out, "  [%u]  (no such CPU)\n", r->copies[i].cpu);
 	}
@@ -261,8 +272,8 @@ static struct km_error *ptov_run(struct km_session *session, struct km_args *arg
 	KM_TRY(words(args, session->command));
 	/* Where nothing moves it: arch/x86/include/asm/page_64_types.h. */
 	if (!symbol || km_read_u64(session->kernel, symbol, &base) != KM_OK)
-		base = km_kernel_space(session->kernel)->levels == 5 ? 0xff11000000000000ULL :
-								       0xffff888000000000ULL;
+		base = km_kernel_space(session->kernel)->levels == 5 ? 0xff11000000000000ULL
+								     : 0xffff888000000000ULL;
 	for (size_t i = 0; i < km_args_count(args); i++) {
 		const char *word = km_args_get(args, i), *colon = strchr(word, ':');
 		struct ptov_record record;
@@ -286,11 +297,12 @@ const struct km_command km_command_ptov = {
 	.name = "ptov",
 	.help = "a physical address's place in the direct map, or a per-CPU offset's on each CPU",
 	.usage = "address | offset:[cpus] …",
-	.details = "  Numbers are hexadecimal; CPUs are listed as in 0,2-4 or a for all, none for the CPU of\n"
-		   "  the context.\n"
-		   "\n"
-		   "      ptov 56e000\n"
-		   "      ptov b0c0:a\n",
+	.details =
+		"  Numbers are hexadecimal; CPUs are listed as in 0,2-4 or a for all, none for the CPU of\n"
+		"  the context.\n"
+		"\n"
+		"      ptov 56e000\n"
+		"      ptov b0c0:a\n",
 	.kinds = ptov_kinds,
 	.run = ptov_run,
 };

@@ -9,7 +9,8 @@ struct km_pte_record {
 	u64 entry;
 	u64 physical;
 	bool present;
-	const char *flags; /* "PRESENT|RW|…"; "no mapping", or what an entry that is not present says */
+	const char *
+		flags; /* "PRESENT|RW|…"; "no mapping", or what an entry that is not present says */
 	char flag_bytes[128];
 };
 

@@ -69,7 +69,8 @@ static void item_text(struct km_out *out, const struct rd_view *view, const stru
 	}
 	if (item->cache) {
 		if (view->slabs > 1)
-			snprintf(label, sizeof(label), "[%" PRIx64 ":%s]", item->value, item->cache);
+			snprintf(label, sizeof(label), "[%" PRIx64 ":%s]", item->value,
+				 item->cache);
 		else
 			snprintf(label, sizeof(label), "[%s]", item->cache);
 		km_outf(out, "%-16s ", label);
@@ -271,8 +272,8 @@ static struct km_error *take_range(struct km_session *session, struct km_args *a
 
 	if (!address || km_args_count(args) > 2)
 		return km_error_new(KM_ERROR_USAGE, "%s; usage: rd %s",
-				    address ? "there are too many arguments" :
-					      "an address or symbol is missing",
+				    address ? "there are too many arguments"
+					    : "an address or symbol is missing",
 				    session->command->usage);
 	KM_TRY(km_parse_address(session, address, &o->address));
 	if (o->offset) {
@@ -288,8 +289,10 @@ static struct km_error *take_range(struct km_session *session, struct km_args *a
 	if (o->end) {
 		KM_TRY(km_parse_address(session, o->end, &end));
 		if (end <= o->address)
-			return km_error_new(KM_ERROR_USAGE, "invalid ending address: %" PRIx64
-					    ": it lies before %" PRIx64, end, o->address);
+			return km_error_new(KM_ERROR_USAGE,
+					    "invalid ending address: %" PRIx64
+					    ": it lies before %" PRIx64,
+					    end, o->address);
 		o->count = (end - o->address) / (o->file ? 1 : o->view.size);
 		if (!o->count)
 			return km_error_new(KM_ERROR_USAGE, "invalid count request: 0");
@@ -343,7 +346,8 @@ static void name_item(struct rd *rd, struct rd_item *item, char *label)
 
 	if (!view->symbols || view->size != 8)
 		return;
-	if (km_symbol_text(rd->session->kernel, item->value, rd->session->radix, label, LABEL_MAX)) {
+	if (km_symbol_text(rd->session->kernel, item->value, rd->session->radix, label,
+			   LABEL_MAX)) {
 		item->symbol = label;
 		return;
 	}
@@ -367,8 +371,7 @@ static u64 add_gap(struct rd *rd, u64 address, u64 left, enum km_status reason)
 	u64 items = ((address | (page - 1)) - address) / size + 1;
 
 	items = km_min(items, left);
-	if (rd->gap.address != rd->gap.end &&
-	    (rd->gap.reason != reason || rd->gap.end != address))
+	if (rd->gap.address != rd->gap.end && (rd->gap.reason != reason || rd->gap.end != address))
 		flush_gap(rd);
 	if (rd->gap.address == rd->gap.end)
 		rd->gap = (struct rd_gap){.address = address, .reason = reason};
@@ -550,7 +553,8 @@ static const struct km_kind copy_kind = {
 
 static struct km_error *copy_out(struct rd *rd)
 {
-	struct rd_copy copy = {.address = rd->o->address, .bytes = rd->o->count, .file = rd->o->file};
+	struct rd_copy copy = {
+		.address = rd->o->address, .bytes = rd->o->count, .file = rd->o->file};
 	km_auto_close int fd = -1;
 	u64 address = copy.address, left = copy.bytes;
 
@@ -574,8 +578,10 @@ static struct km_error *copy_out(struct rd *rd)
 	}
 	km_emit(rd->session->out, &copy_kind, &copy);
 	if (copy.unreadable)
-		km_complain(rd->session, "%" PRIu64 " of the %" PRIu64 " bytes cannot be read; "
-			    "they are zeros in %s", copy.unreadable, copy.bytes, copy.file);
+		km_complain(rd->session,
+			    "%" PRIu64 " of the %" PRIu64 " bytes cannot be read; "
+			    "they are zeros in %s",
+			    copy.unreadable, copy.bytes, copy.file);
 	return NULL;
 }
 
@@ -621,8 +627,9 @@ static struct km_error *rd_run(struct km_session *session, struct km_args *args)
 	if (o.view.slabs && !rd->has_slabs)
 		km_complain(session, "which pages are slabs' cannot be told from this dump");
 	km_out_set_view(session->out, &o.view);
-	error = o.file ? copy_out(rd) :
-		o.view.format == RD_ASCII ? show_characters(rd) : show_words(rd);
+	error = o.file			    ? copy_out(rd)
+		: o.view.format == RD_ASCII ? show_characters(rd)
+					    : show_words(rd);
 	km_memory_close(rd->memory);
 	km_out_set_view(session->out, NULL);
 	return error;
@@ -633,8 +640,9 @@ static const struct km_kind *const rd_kinds[] = {&line_kind, &gap_kind, &copy_ki
 const struct km_command km_command_rd = {
 	.name = "rd",
 	.help = "memory, in many formats",
-	.usage = "[-adDsSupxfNR] [-8|-16|-32|-64] [-o offset] [-e address] [-r file] address|symbol "
-		 "[count]",
+	.usage =
+		"[-adDsSupxfNR] [-8|-16|-32|-64] [-o offset] [-e address] [-r file] address|symbol "
+		"[count]",
 	.details =
 		"  The address is hexadecimal, a symbol, or an expression of both (see eval); one below the\n"
 		"  kernel's half of the address space is of the context's user space. The count is of\n"

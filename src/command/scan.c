@@ -25,23 +25,23 @@ always_inline bool vec_any(const void *v)
 	return words[0] | words[1] | words[2] | words[3];
 }
 
-#define DEFINE_BLOCK_HAS(bits)                                                                     \
-	always_inline bool block_has##bits(const u8 *data, u64 value, u64 keep)                    \
-	{                                                                                          \
-		const vec##bits *p = (const vec##bits *)data;                                      \
-		vec##bits wanted = (vec##bits){0} + (u##bits)value;                                \
-		vec##bits mask = (vec##bits){0} + (u##bits)keep;                                   \
-		vec##bits found = {0};                                                             \
-                                                                                                   \
-		for (size_t i = 0; i < BLOCK / sizeof(*p); i += 4) {                               \
-			vec##bits a = (vec##bits)((p[i] & mask) == wanted);                        \
-			vec##bits b = (vec##bits)((p[i + 1] & mask) == wanted);                    \
-			vec##bits c = (vec##bits)((p[i + 2] & mask) == wanted);                    \
-			vec##bits d = (vec##bits)((p[i + 3] & mask) == wanted);                    \
-                                                                                                   \
-			found |= a | b | (c | d);                                                  \
-		}                                                                                  \
-		return vec_any(&found);                                                            \
+#define DEFINE_BLOCK_HAS(bits)                                                  \
+	always_inline bool block_has##bits(const u8 *data, u64 value, u64 keep) \
+	{                                                                       \
+		const vec##bits *p = (const vec##bits *)data;                   \
+		vec##bits wanted = (vec##bits){0} + (u##bits)value;             \
+		vec##bits mask = (vec##bits){0} + (u##bits)keep;                \
+		vec##bits found = {0};                                          \
+                                                                                \
+		for (size_t i = 0; i < BLOCK / sizeof(*p); i += 4) {            \
+			vec##bits a = (vec##bits)((p[i] & mask) == wanted);     \
+			vec##bits b = (vec##bits)((p[i + 1] & mask) == wanted); \
+			vec##bits c = (vec##bits)((p[i + 2] & mask) == wanted); \
+			vec##bits d = (vec##bits)((p[i + 3] & mask) == wanted); \
+                                                                                \
+			found |= a | b | (c | d);                               \
+		}                                                               \
+		return vec_any(&found);                                         \
 	}
 
 DEFINE_BLOCK_HAS(64)
@@ -125,8 +125,8 @@ always_inline bool may_begin(const u8 *data, const char *string, size_t length)
 	return vec_any(&found);
 }
 
-always_inline void scan_strings(const struct km_scan *scan, const u8 *data, size_t len, size_t limit,
-				struct km_scan_hits *hits)
+always_inline void scan_strings(const struct km_scan *scan, const u8 *data, size_t len,
+				size_t limit, struct km_scan_hits *hits)
 {
 	const size_t step = sizeof(vec8);
 	size_t at = 0;

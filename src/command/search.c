@@ -12,7 +12,13 @@
  * kernel's image where nothing is mapped, as if physical memory lay there, and so finds the same
  * bytes twice; we tell only addresses at which they are.
  */
-enum part { PART_DIRECT = 1, PART_VMALLOC = 2, PART_VMEMMAP = 4, PART_IMAGE = 8, PART_MODULES = 16 };
+enum part {
+	PART_DIRECT = 1,
+	PART_VMALLOC = 2,
+	PART_VMEMMAP = 4,
+	PART_IMAGE = 8,
+	PART_MODULES = 16
+};
 
 enum { PART_ALL = 31, PART_FIXED = PART_DIRECT | PART_IMAGE };
 
@@ -23,7 +29,8 @@ struct search_options {
 	unsigned size;
 	bool strings;
 	struct km_scan scan;
-	const char *labels[KM_SCAN_VALUES]; /* the expression as it was typed; NULL for plain numbers */
+	const char *
+		labels[KM_SCAN_VALUES]; /* the expression as it was typed; NULL for plain numbers */
 };
 
 struct search_match {
@@ -38,7 +45,8 @@ struct search_match {
 static const struct km_field match_fields[] = {
 	KM_FIELD_OF(struct search_match, address, KM_FIELD_ADDRESS, "where it lies"),
 	KM_FIELD_OF(struct search_match, value, KM_FIELD_ADDRESS, "the word; 0x0 for strings"),
-	KM_FIELD_OF(struct search_match, label, KM_FIELD_TEXT, "the symbol or expression searched for"),
+	KM_FIELD_OF(struct search_match, label, KM_FIELD_TEXT,
+		    "the symbol or expression searched for"),
 	KM_FIELD_OF(struct search_match, text, KM_FIELD_TEXT, "of strings: what begins there"),
 	KM_FIELD_NESTED(struct search_match, task, KM_FIELD_OPTIONAL, &km_kind_task,
 			"with -t and -T: the task whose stack it is"),
@@ -52,8 +60,8 @@ static void match_text(struct km_out *out, const void *record)
 	if (m->is_text)
 		km_outf(out, "%s\n", m->text);
 	else if (m->label)
-		km_outf(out, m->label[0] == '(' ? "%" PRIx64 " %s\n" : "%" PRIx64 " (%s)\n", m->value,
-			m->label);
+		km_outf(out, m->label[0] == '(' ? "%" PRIx64 " %s\n" : "%" PRIx64 " (%s)\n",
+			m->value, m->label);
 	else
 		km_outf(out, "%" PRIx64 " \n", m->value);
 }
@@ -234,9 +242,10 @@ static struct km_error *take_range(struct km_session *session, const struct sear
 	if (o->end) {
 		KM_TRY(km_parse_address(session, o->end, &spans->end));
 		if (spans->end <= spans->start)
-			return km_error_new(KM_ERROR_USAGE, "ending address %" PRIx64
-					    " lies before starting address %" PRIx64, spans->end,
-					    spans->start);
+			return km_error_new(KM_ERROR_USAGE,
+					    "ending address %" PRIx64
+					    " lies before starting address %" PRIx64,
+					    spans->end, spans->start);
 		spans->end--;
 	}
 	if (o->length) {
@@ -248,8 +257,10 @@ static struct km_error *take_range(struct km_session *session, const struct sear
 		spans->end = spans->start + km_min(length - 1, UINT64_MAX - spans->start);
 	}
 	if (strchr("tT", o->where) && o->where && (o->start || o->end))
-		return km_error_new(KM_ERROR_USAGE, "-%c goes through whole stacks: there is no -s, -e "
-						    "or -l", o->where);
+		return km_error_new(KM_ERROR_USAGE,
+				    "-%c goes through whole stacks: there is no -s, -e "
+				    "or -l",
+				    o->where);
 	return NULL;
 }
 
@@ -342,7 +353,8 @@ static bool found(void *data, u64 address, size_t which, const u8 *bytes, size_t
 {
 	struct search_state *s = data;
 	const struct search_options *o = s->o;
-	struct search_match match = {.address = address, .task = s->task, .label = o->labels[which]};
+	struct search_match match = {
+		.address = address, .task = s->task, .label = o->labels[which]};
 	char text[KM_SCAN_STRING_MAX + TEXT_SHOWN + 1];
 	u64 around = o->context_count;
 
@@ -369,8 +381,8 @@ static bool found(void *data, u64 address, size_t which, const u8 *bytes, size_t
 	if (km_out_is_json(s->session->out)) {
 		km_emit(s->session->out, &match_kind, &match);
 	} else {
-		km_outf(s->session->out, "%16" PRIx64 ":  %0*" PRIx64 " ", address, (int)o->size * 2,
-			match.value);
+		km_outf(s->session->out, "%16" PRIx64 ":  %0*" PRIx64 " ", address,
+			(int)o->size * 2, match.value);
 		if (match.label)
 			km_outf(s->session->out, match.label[0] == '(' ? "%s" : "(%s)",
 				match.label);
@@ -414,7 +426,8 @@ static struct km_error *search_spans(struct search_state *s, struct km_search *s
 	static const struct {
 		char where;
 		unsigned parts;
-	} kernel[] = {{0, PART_ALL}, {'k', PART_ALL}, {'K', PART_FIXED}, {'V', PART_ALL & ~PART_FIXED}};
+	} kernel[] = {
+		{0, PART_ALL}, {'k', PART_ALL}, {'K', PART_FIXED}, {'V', PART_ALL & ~PART_FIXED}};
 	struct km_session *session = s->session;
 
 	if (s->o->where == 'p') {
@@ -423,15 +436,18 @@ static struct km_error *search_spans(struct search_state *s, struct km_search *s
 		KM_TRY(add_user(session, &s->memory, spans));
 	} else {
 		if (s->o->start && km_memory_kind_of(session, spans->start) == KM_MEMORY_USER)
-			return km_error_new(KM_ERROR_USAGE, "invalid kernel virtual address: %" PRIx64
-					    "; -u searches user memory, -p physical", spans->start);
+			return km_error_new(KM_ERROR_USAGE,
+					    "invalid kernel virtual address: %" PRIx64
+					    "; -u searches user memory, -p physical",
+					    spans->start);
 		for (size_t i = 0; i < KM_ARRAY_SIZE(kernel); i++)
 			if (kernel[i].where == s->o->where)
 				KM_TRY(add_kernel(session, kernel[i].parts, spans));
 	}
 	if (spans->too_many)
-		km_complain(session, "the page tables map more than this machine could have; they are "
-				     "damaged, and what they map past that was left out");
+		km_complain(session,
+			    "the page tables map more than this machine could have; they are "
+			    "damaged, and what they map past that was left out");
 	return km_search_run(search, spans);
 }
 
@@ -450,9 +466,9 @@ static struct km_error *search_run(struct km_session *session, struct km_args *a
 	KM_TRY(take_values(session, args, &o, &joined));
 	KM_TRY(take_range(session, &o, &spans));
 	KM_TRY(km_memory_open(session,
-			      o.where == 'p' ? KM_MEMORY_PHYSICAL :
-			      o.where == 'u' ? KM_MEMORY_USER :
-					       KM_MEMORY_KERNEL,
+			      o.where == 'p'   ? KM_MEMORY_PHYSICAL
+			      : o.where == 'u' ? KM_MEMORY_USER
+					       : KM_MEMORY_KERNEL,
 			      &s->memory));
 	s->session = session;
 	s->o = &o;
@@ -477,8 +493,9 @@ static const struct km_kind *const search_kinds[] = {&match_kind, &summary_kind,
 const struct km_command km_command_search = {
 	.name = "search",
 	.help = "where a value or a string lies in memory",
-	.usage = "[-k|-K|-V|-u|-p|-t|-T] [-s start] [-e end | -l length] [-m mask] [-x count] [-c|-w|-h] "
-		 "value…",
+	.usage =
+		"[-k|-K|-V|-u|-p|-t|-T] [-s start] [-e end | -l length] [-m mask] [-x count] [-c|-w|-h] "
+		"value…",
 	.details =
 		"  Values are hexadecimal numbers, symbols, or expressions in brackets; with -c strings. They\n"
 		"  are looked for at multiples of their size, strings anywhere. Interrupt stops it.\n"

@@ -171,7 +171,8 @@ static struct km_error *run_batch(struct batch *batch, u64 total)
 	if (failed)
 		return km_error_nomem();
 	if (km_job_check(search->session->job) != KM_OK)
-		return km_error_new(KM_ERROR_CANCELLED, "stopped after %" PRIu64 " of %" PRIu64 " MiB",
+		return km_error_new(KM_ERROR_CANCELLED,
+				    "stopped after %" PRIu64 " of %" PRIu64 " MiB",
 				    search->done_bytes >> 20, total >> 20);
 	/* The reader is gone, which is not an error of ours. */
 	return go_on ? NULL : km_error_new(KM_ERROR_CANCELLED, "nobody reads what is found");

@@ -21,7 +21,8 @@ static struct km_error *add(struct km_search_spans *spans, u64 address, u64 phys
 	last_byte = km_min(last_byte, spans->end);
 	size = last_byte - address + 1;
 	spans->bytes += size;
-	if (last && last->address + last->size == address && last->physical + last->size == physical) {
+	if (last && last->address + last->size == address &&
+	    last->physical + last->size == physical) {
 		last->size += size;
 		return NULL;
 	}

@@ -44,8 +44,9 @@ static void entry_text(struct km_out *out, const void *record)
 	if (!e->show_position)
 		return;
 	if (e->has_index)
-		km_outf(out, e->hex ? "  index: %" PRIx64 "  position: %s\n" :
-				      "  index: %" PRIu64 "  position: %s\n",
+		km_outf(out,
+			e->hex ? "  index: %" PRIx64 "  position: %s\n"
+			       : "  index: %" PRIu64 "  position: %s\n",
 			e->index, e->position);
 	else
 		km_outf(out, "  position: %s\n", e->position);
@@ -81,7 +82,9 @@ static struct km_error *take_kind(const char *text, enum tree_kind *ret)
 	static const struct {
 		const char *name;
 		enum tree_kind kind;
-	} kinds[] = {{"rbtree", TREE_RB}, {"radix", TREE_XARRAY}, {"xarray", TREE_XARRAY},
+	} kinds[] = {{"rbtree", TREE_RB},
+		     {"radix", TREE_XARRAY},
+		     {"xarray", TREE_XARRAY},
 		     {"maple", TREE_MAPLE}};
 	size_t len = strlen(text), found = 0;
 
@@ -92,9 +95,9 @@ static struct km_error *take_kind(const char *text, enum tree_kind *ret)
 		found++;
 	}
 	if (found != 1 || !len)
-		return km_error_new(KM_ERROR_USAGE,
-				    "invalid tree type: %s; there are rbtree, xarray, radix and maple",
-				    text);
+		return km_error_new(
+			KM_ERROR_USAGE,
+			"invalid tree type: %s; there are rbtree, xarray, radix and maple", text);
 	return NULL;
 }
 
@@ -147,8 +150,8 @@ static struct km_error *check_options(struct km_session *session, struct km_args
 
 	if (!start || km_args_count(args) > 1)
 		return km_error_new(KM_ERROR_USAGE, "%s; usage: tree %s",
-				    start ? "there are too many arguments" :
-					    "a starting address is required",
+				    start ? "there are too many arguments"
+					  : "a starting address is required",
 				    session->command->usage);
 	if (o->kind != TREE_RB && (o->linear || o->node_offset_text))
 		return km_error_new(KM_ERROR_USAGE, "-%c is only for red-black trees",
@@ -178,7 +181,8 @@ struct tree_walk {
 static struct km_error *show(struct tree_walk *w, struct tree_entry *entry)
 {
 	if (km_job_check(w->session->job) != KM_OK)
-		return km_error_new(KM_ERROR_CANCELLED, "stopped after %" PRIu64 " entries", w->count);
+		return km_error_new(KM_ERROR_CANCELLED, "stopped after %" PRIu64 " entries",
+				    w->count);
 	entry->show_position = w->o->position;
 	entry->position = w->position.data ? w->position.data : "";
 	w->count++;
@@ -354,19 +358,24 @@ static struct km_error *show_maple_head(struct tree_walk *w, const struct km_map
 	if (w->o->node)
 		return NULL;
 	if (layout->flags_size)
-		(void)km_read_integer(w->session->kernel, at + layout->flags, layout->flags_size, false,
-				      &flags);
+		(void)km_read_integer(w->session->kernel, at + layout->flags, layout->flags_size,
+				      false, &flags);
 	km_outf(w->session->out,
-		"maple_tree(%" PRIx64 ") flags %" PRIX64 ", height %" PRIu64 " root 0x%" PRIx64 "\n\n",
+		"maple_tree(%" PRIx64 ") flags %" PRIX64 ", height %" PRIu64 " root 0x%" PRIx64
+		"\n\n",
 		at, flags, flags >> HEIGHT_SHIFT & HEIGHT_MASK, root);
 	return NULL;
 }
 
 /* crash prints a maple tree's entries in decimal unless -x is given; addresses are hexadecimal here. */
-static struct km_error *show_maple_entry(struct tree_walk *w, const struct km_maple *tree, u64 entry)
+static struct km_error *show_maple_entry(struct tree_walk *w, const struct km_maple *tree,
+					 u64 entry)
 {
-	struct tree_entry e = {.address = entry, .has_index = true, .index = w->count + 1,
-			       .first = tree->first, .last = tree->last,
+	struct tree_entry e = {.address = entry,
+			       .has_index = true,
+			       .index = w->count + 1,
+			       .first = tree->first,
+			       .last = tree->last,
 			       .hex = w->view.format.radix == 16};
 
 	if (w->o->verbose && !km_out_is_json(w->session->out)) {
@@ -441,8 +450,9 @@ static const struct km_kind *const tree_kinds[] = {&entry_kind, &km_value_kind, 
 const struct km_command km_command_tree = {
 	.name = "tree",
 	.help = "the entries of a red-black tree, xarray, radix tree or maple tree",
-	.usage = "[-t rbtree|xarray|radix|maple] [-r offset] [-o offset] [-s|-S type[.member,…]] [-x|-d] "
-		 "[-l] [-p] [-v] [-N] start",
+	.usage =
+		"[-t rbtree|xarray|radix|maple] [-r offset] [-o offset] [-s|-S type[.member,…]] [-x|-d] "
+		"[-l] [-p] [-v] [-N] start",
 	.details =
 		"  The start is the tree's root (rb_root, xarray, maple_tree), or with -r what holds it, or\n"
 		"  with -N a node. A branch that leads back, or into what is not in the dump, is left with a\n"

@@ -93,8 +93,11 @@ static const struct km_field vtop_fields[] = {
 	KM_FIELD_OF(struct vtop_record, physical, KM_FIELD_ADDRESS, "0 where it has none"),
 	KM_FIELD_OF(struct vtop_record, directory, KM_FIELD_ADDRESS,
 		    "virtual address of the kernel's top page table; 0: a task's, or not known"),
-	{.name = "steps", .type = KM_FIELD_LIST, .offset = offsetof(struct vtop_record, step_list),
-	 .count_offset = offsetof(struct vtop_record, n_steps), .kind = &step_kind,
+	{.name = "steps",
+	 .type = KM_FIELD_LIST,
+	 .offset = offsetof(struct vtop_record, step_list),
+	 .count_offset = offsetof(struct vtop_record, n_steps),
+	 .kind = &step_kind,
 	 .help = "the entries that were passed, top first"},
 	KM_FIELD_OF(struct vtop_record, page, KM_FIELD_ADDRESS, "start of the page, physical"),
 	KM_FIELD_OF(struct vtop_record, page_size, KM_FIELD_U64, "bytes; 0 where it has none"),
@@ -117,8 +120,8 @@ static void steps_text(struct km_out *out, const struct vtop_record *r)
 			km_outf(out, "PAGE DIRECTORY: %" PRIx64 "\n", step->entry);
 			continue;
 		}
-		km_outf(out, "   %s: %" PRIx64 " => %" PRIx64 "\n", step->level, step->entry_address,
-			step->entry);
+		km_outf(out, "   %s: %" PRIx64 " => %" PRIx64 "\n", step->level,
+			step->entry_address, step->entry);
 	}
 	if (!r->page_size)
 		return;
@@ -136,8 +139,9 @@ static void vma_text(struct km_out *out, const struct vtop_vma *v)
 	char flags[32];
 
 	km_outf(out, "      VMA           START       END     FLAGS FILE\n");
-	km_outf(out, "%" PRIx64 " %10" PRIx64 " %10" PRIx64 " %s %s\n", v->vma.address, v->vma.start,
-		v->vma.end, km_cell_address(v->vma.flags, flags), v->file ? v->file : "");
+	km_outf(out, "%" PRIx64 " %10" PRIx64 " %10" PRIx64 " %s %s\n", v->vma.address,
+		v->vma.start, v->vma.end, km_cell_address(v->vma.flags, flags),
+		v->file ? v->file : "");
 }
 
 static void page_text(struct km_out *out, const struct vtop_page *p)
@@ -156,7 +160,8 @@ static void vtop_text(struct km_out *out, const void *record)
 	const struct vtop_record *r = record;
 	int width = r->user ? 10 : 16;
 
-	km_outf(out, "%-*s  %-16s\n%-*" PRIx64 "  ", width, "VIRTUAL", "PHYSICAL", width, r->address);
+	km_outf(out, "%-*s  %-16s\n%-*" PRIx64 "  ", width, "VIRTUAL", "PHYSICAL", width,
+		r->address);
 	if (r->problem)
 		km_outf(out, "(%s)\n\n", r->problem);
 	else
@@ -295,8 +300,9 @@ static struct km_error *show(struct km_session *session, const struct km_task *t
 		translate_user(session, task, r);
 	else
 		translate_kernel(session, r);
-	if (r->n_steps && (r->mapped || r->n_steps == (km_kernel_space(session->kernel)->levels == 5 ?
-								5u : 4u)) &&
+	if (r->n_steps &&
+	    (r->mapped ||
+	     r->n_steps == (km_kernel_space(session->kernel)->levels == 5 ? 5u : 4u)) &&
 	    r->steps[r->n_steps - 1].entry) {
 		km_pte_decode(session, r->steps[r->n_steps - 1].entry,
 			      r->page_size ? r->page_size : 1 << 12, &r->pte_bytes);

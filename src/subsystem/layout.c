@@ -29,10 +29,10 @@ void km_layout_find(struct km_kernel *k, struct km_layout *ret)
 	ret->direct_map = base_of(k, "page_offset_base",
 				  five ? 0xff11000000000000ULL : 0xffff888000000000ULL);
 	ret->direct_map_end = ret->direct_map + (max_pfn << 12);
-	ret->vmalloc = base_of(k, "vmalloc_base",
-			       five ? 0xffa0000000000000ULL : 0xffffc90000000000ULL);
-	ret->vmemmap = base_of(k, "vmemmap_base",
-			       five ? 0xffd4000000000000ULL : 0xffffea0000000000ULL);
+	ret->vmalloc =
+		base_of(k, "vmalloc_base", five ? 0xffa0000000000000ULL : 0xffffc90000000000ULL);
+	ret->vmemmap =
+		base_of(k, "vmemmap_base", five ? 0xffd4000000000000ULL : 0xffffea0000000000ULL);
 	ret->vmalloc_end = ret->vmalloc + vmalloc_size;
 	/* With the map randomized the areas lie in this order, and closer together. */
 	if (ret->vmalloc < ret->vmemmap)

@@ -7,7 +7,8 @@
 
 /* Virtual, [start, end). */
 struct km_layout {
-	u64 direct_map, direct_map_end; /* physical memory from 0 on, as far as the dump speaks of it */
+	u64 direct_map,
+		direct_map_end; /* physical memory from 0 on, as far as the dump speaks of it */
 	u64 vmalloc, vmalloc_end;
 	u64 vmemmap, vmemmap_end; /* struct page of each page frame */
 	u64 image, image_end;	  /* the kernel's own map, from the start of its window */

@@ -16,14 +16,16 @@ void km_walk_end_text(const struct km_walk_end *end, char *buf, size_t size)
 			 km_status_text(end->status));
 		break;
 	case KM_WALK_CYCLE:
-		snprintf(buf, size, "%" PRIx64 " leads back to %" PRIx64
-			 ", which was passed already", end->at, end->to);
+		snprintf(buf, size,
+			 "%" PRIx64 " leads back to %" PRIx64 ", which was passed already", end->at,
+			 end->to);
 		break;
 	case KM_WALK_BOUND:
 		snprintf(buf, size, "there are too many entries, it was left at %" PRIx64, end->at);
 		break;
 	case KM_WALK_DEPTH:
-		snprintf(buf, size, "at %" PRIx64 " it is deeper than any such tree can be", end->at);
+		snprintf(buf, size, "at %" PRIx64 " it is deeper than any such tree can be",
+			 end->at);
 		break;
 	case KM_WALK_NONSENSE:
 		snprintf(buf, size, "what lies at %" PRIx64 " is no node of such a tree", end->at);

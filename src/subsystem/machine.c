@@ -15,14 +15,10 @@ enum {
 };
 
 static const struct km_member_row machine_rows[MACHINE_ROWS] = {
-	[TABLE_COUNT] = {"e820_table", "nr_entries"},
-	[TABLE_ENTRIES] = {"e820_table", "entries"},
-	[ENTRY_ADDRESS] = {"e820_entry", "addr"},
-	[ENTRY_SIZE] = {"e820_entry", "size"},
-	[ENTRY_TYPE] = {"e820_entry", "type"},
-	[ENTRY_WHOLE] = {"e820_entry", "="},
-	[OLD_COUNT] = {"e820map", "nr_map"},
-	[OLD_ENTRIES] = {"e820map", "map"},
+	[TABLE_COUNT] = {"e820_table", "nr_entries"}, [TABLE_ENTRIES] = {"e820_table", "entries"},
+	[ENTRY_ADDRESS] = {"e820_entry", "addr"},     [ENTRY_SIZE] = {"e820_entry", "size"},
+	[ENTRY_TYPE] = {"e820_entry", "type"},	      [ENTRY_WHOLE] = {"e820_entry", "="},
+	[OLD_COUNT] = {"e820map", "nr_map"},	      [OLD_ENTRIES] = {"e820map", "map"},
 };
 
 enum { ENTRIES_MAX = 4096 }; /* E820_MAX_ENTRIES is 128 and three for each node */
@@ -99,9 +95,9 @@ enum km_status km_firmware_map_read(struct km_kernel *k, struct km_firmware_map 
 		struct km_firmware_range *range;
 
 		if (start.status != KM_OK || size.status != KM_OK || type.status != KM_OK)
-			return start.status != KM_OK ? start.status :
-			       size.status != KM_OK  ? size.status :
-						       type.status;
+			return start.status != KM_OK  ? start.status
+			       : size.status != KM_OK ? size.status
+						      : type.status;
 		range = km_vec_push(ret);
 		if (!range)
 			return KM_NOMEM;

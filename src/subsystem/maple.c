@@ -121,11 +121,11 @@ static enum km_status read_gaps(struct km_maple *tree, struct km_maple_place *pl
 					      layout->n_gaps * sizeof(u64));
 
 	if (status == KM_OK)
-		status = km_space_read(tree->space, place->node + layout->gap_meta, &place->gap_meta,
-				       1);
+		status = km_space_read(tree->space, place->node + layout->gap_meta,
+				       &place->gap_meta, 1);
 	if (status == KM_OK)
-		status = km_space_read(tree->space, place->node + layout->end_meta, &place->end_meta,
-				       1);
+		status = km_space_read(tree->space, place->node + layout->end_meta,
+				       &place->end_meta, 1);
 	place->has_gaps = status == KM_OK;
 	return status;
 }
@@ -133,8 +133,8 @@ static enum km_status read_gaps(struct km_maple *tree, struct km_maple_place *pl
 static enum km_status read_node(struct km_maple *tree, struct km_maple_place *place)
 {
 	const struct km_maple_node_layout *layout = &tree->layout.types[place->type];
-	enum km_status status = km_space_read(tree->space, place->node + layout->slots, place->slots,
-					      layout->n_slots * sizeof(u64));
+	enum km_status status = km_space_read(tree->space, place->node + layout->slots,
+					      place->slots, layout->n_slots * sizeof(u64));
 
 	if (status == KM_OK && layout->n_pivots)
 		status = km_space_read(tree->space, place->node + layout->pivots, place->pivots,

@@ -80,8 +80,7 @@ enum km_status km_dentry_path(struct km_kernel *k, u64 dentry, u64 vfsmount, str
 		if (parent.status != KM_OK)
 			return parent.status;
 		if (mount)
-			root = km_member(k, &slots[MOUNT_ROOT],
-					 mount + slots[MOUNT_SELF].offset);
+			root = km_member(k, &slots[MOUNT_ROOT], mount + slots[MOUNT_SELF].offset);
 		if (parent.value == dentry || (root.status == KM_OK && root.value == dentry)) {
 			if (mount && go_outwards(k, slots, &mount, &dentry))
 				continue;

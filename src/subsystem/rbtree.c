@@ -38,7 +38,8 @@ void km_rbtree_begin(struct km_rbtree *tree, struct km_kernel *k, u64 root,
 	}
 }
 
-static bool stop(struct km_rbtree *tree, enum km_walk_why why, enum km_status status, u64 at, u64 to)
+static bool stop(struct km_rbtree *tree, enum km_walk_why why, enum km_status status, u64 at,
+		 u64 to)
 {
 	/* The first thing that is wrong is told; the other branches are walked all the same. */
 	if (tree->end.why == KM_WALK_WHOLE)

@@ -51,8 +51,8 @@ bool km_vmas_step(struct km_vmas *vmas, struct km_vma *ret)
 	if (vmas->why != KM_OK || !slots)
 		return false;
 	do {
-		if (!(vmas->by_maple ? km_maple_step(&vmas->maple, &address) :
-				       km_list_step(&vmas->list, &address)))
+		if (!(vmas->by_maple ? km_maple_step(&vmas->maple, &address)
+				     : km_list_step(&vmas->list, &address)))
 			return false;
 		start = km_member(vmas->k, &slots[VMA_START], address);
 		end = km_member(vmas->k, &slots[VMA_END], address);

@@ -13,12 +13,12 @@
 #include "subsystem/seen.h"
 
 enum km_walk_why {
-	KM_WALK_WHOLE,	  /* nothing is wrong: it was walked to its end */
+	KM_WALK_WHOLE,	    /* nothing is wrong: it was walked to its end */
 	KM_WALK_UNREADABLE, /* what lies at `at` cannot be read; `status` says why */
-	KM_WALK_CYCLE,	  /* `at` leads back to `to`, where it has been */
-	KM_WALK_BOUND,	  /* more entries than a walk takes */
-	KM_WALK_DEPTH,	  /* a tree deeper than any of its kind can be, at `at` */
-	KM_WALK_NONSENSE, /* what lies at `at` is no such container's */
+	KM_WALK_CYCLE,	    /* `at` leads back to `to`, where it has been */
+	KM_WALK_BOUND,	    /* more entries than a walk takes */
+	KM_WALK_DEPTH,	    /* a tree deeper than any of its kind can be, at `at` */
+	KM_WALK_NONSENSE,   /* what lies at `at` is no such container's */
 };
 
 struct km_walk_end {
@@ -65,7 +65,7 @@ struct km_rbtree {
 	u16 left, right; /* offsets in struct rb_node */
 	enum km_tree_order order;
 	struct km_seen seen;
-	unsigned depth; /* of the node that was yielded last; the root's is 0 */
+	unsigned depth;			/* of the node that was yielded last; the root's is 0 */
 	char path[KM_RBTREE_DEPTH + 1]; /* 'l' and 'r' down to it */
 	struct km_rbtree_place {
 		u64 node, left, right;
@@ -129,10 +129,10 @@ struct km_maple_layout {
 		u16 pivots, slots; /* offsets */
 		u8 n_pivots, n_slots;
 		bool known, leaf, has_gaps;
-	} types[KM_MAPLE_TYPES]; /* by enum maple_type */
+	} types[KM_MAPLE_TYPES];      /* by enum maple_type */
 	u16 gaps, gap_meta, end_meta; /* of maple_arange_64: gap[], meta.gap, meta.end */
 	u8 n_gaps;		      /* 0: not known */
-	u16 root; /* of maple_tree.ma_root */
+	u16 root;		      /* of maple_tree.ma_root */
 	u16 flags;
 	u8 flags_size;
 };
@@ -155,9 +155,9 @@ struct km_maple {
 		u64 gaps[KM_MAPLE_SLOTS];
 	} stack[KM_MAPLE_DEPTH];
 	unsigned n_stack;
-	bool gaps; /* empty ranges are yielded, too, as entry 0 */
+	bool gaps;    /* empty ranges are yielded, too, as entry 0 */
 	bool entered; /* what the last step yielded is a node, not an entry */
-	bool nodes;   /* nodes are yielded, too, before what they hold (but for the root): stack[n_stack - 1] */
+	bool nodes; /* nodes are yielded, too, before what they hold (but for the root): stack[n_stack - 1] */
 	u64 single;
 	struct km_walk_end end;
 };

@@ -41,7 +41,8 @@ bool km_xarray_layout(struct km_kernel *k, struct km_xarray_layout *ret)
 	return true;
 }
 
-static void stop(struct km_xarray *array, enum km_walk_why why, enum km_status status, u64 at, u64 to)
+static void stop(struct km_xarray *array, enum km_walk_why why, enum km_status status, u64 at,
+		 u64 to)
 {
 	if (array->end.why == KM_WALK_WHOLE)
 		array->end = (struct km_walk_end){.why = why, .status = status, .at = at, .to = to};

@@ -64,7 +64,8 @@ static void numbers_and_addresses(void **state)
 	      "mov    -0x7e000000(,%rdi,8),%rax");
 	check("f3 48 ab", "rep stosq", "%rax, (%rdi)", "rep stos %rax,%es:(%rdi)");
 	check("f3 48 a5", "rep movsq", "(%rsi), (%rdi)", "rep movsq %ds:(%rsi),%es:(%rdi)");
-	check("c0 64 2c 8b 43", "salb", "$0x43, -0x75(%rsp, %rbp)", "shlb   $0x43,-0x75(%rsp,%rbp,1)");
+	check("c0 64 2c 8b 43", "salb", "$0x43, -0x75(%rsp, %rbp)",
+	      "shlb   $0x43,-0x75(%rsp,%rbp,1)");
 }
 
 static void targets(void **state)

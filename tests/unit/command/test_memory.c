@@ -53,20 +53,20 @@ static void begin(struct world *w)
 	world_open(w);
 }
 
-#define assert_says(w_, line_, wanted_)                                                            \
-	do {                                                                                       \
-		km_str_clear(&(w_)->text);                                                         \
-		km_str_clear(&(w_)->problems);                                                     \
-		km_session_run(&(w_)->session, line_);                                             \
-		assert_string_equal((w_)->text.data ? (w_)->text.data : "", wanted_);              \
+#define assert_says(w_, line_, wanted_)                                               \
+	do {                                                                          \
+		km_str_clear(&(w_)->text);                                            \
+		km_str_clear(&(w_)->problems);                                        \
+		km_session_run(&(w_)->session, line_);                                \
+		assert_string_equal((w_)->text.data ? (w_)->text.data : "", wanted_); \
 	} while (0)
 
-#define assert_refuses(w_, line_, part_)                                                           \
-	do {                                                                                       \
-		assert_says(w_, line_, "");                                                        \
-		if (!(w_)->problems.data || !strstr((w_)->problems.data, part_))                   \
-			fail_msg("%s: \"%s\" is not in \"%s\"", line_, part_,                      \
-				 (w_)->problems.data ? (w_)->problems.data : "");                  \
+#define assert_refuses(w_, line_, part_)                                          \
+	do {                                                                      \
+		assert_says(w_, line_, "");                                       \
+		if (!(w_)->problems.data || !strstr((w_)->problems.data, part_))  \
+			fail_msg("%s: \"%s\" is not in \"%s\"", line_, part_,     \
+				 (w_)->problems.data ? (w_)->problems.data : ""); \
 	} while (0)
 
 static void rd_words(void **state)
@@ -117,7 +117,8 @@ static void rd_marks_what_is_missing(void **state)
 	assert_says(&w, "rd ffffc9000000fff4 2",
 		    "ffffc9000000fff4:  0000000000000000                    ........\n"
 		    "ffffc9000000fffc:  (not mapped, up to ffffc90000010004)\n");
-	assert_refuses(&w, "rd ffffc90000010000", "kernel virtual address ffffc90000010000: not mapped");
+	assert_refuses(&w, "rd ffffc90000010000",
+		       "kernel virtual address ffffc90000010000: not mapped");
 	assert_refuses(&w, "rd -p 90000000", "no such physical memory");
 	assert_refuses(&w, "rd _stext 0", "invalid count");
 	assert_refuses(&w, "rd nothing_of_this_name", "nothing_of_this_name");
@@ -183,9 +184,10 @@ static void searching_strings(void **state)
 	fx_put(&w.f, FX_DIRECT + 0x80000 - 5, "needle in a haystack", 20);
 	fx_put(&w.f, FX_DIRECT + 0x90ffd, "needle", 6);
 	world_open(&w);
-	assert_says(&w, "search -p -c needle \"in a\"",
-		    "7fffb: needle\n80002: in a haystack...........................................\n"
-		    "90ffd: needle\n");
+	assert_says(
+		&w, "search -p -c needle \"in a\"",
+		"7fffb: needle\n80002: in a haystack...........................................\n"
+		"90ffd: needle\n");
 	assert_says(&w, "search -p -c needle -s 80000", "90ffd: needle\n");
 	assert_refuses(&w, "search -h 12345", "too large");
 	assert_refuses(&w, "search -k -u 1", "exclude each other");
@@ -195,9 +197,12 @@ static void searching_strings(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rd_words),	 cmocka_unit_test(rd_sizes),
-		cmocka_unit_test(rd_marks_what_is_missing), cmocka_unit_test(expressions),
-		cmocka_unit_test(searching),	 cmocka_unit_test(searching_strings),
+		cmocka_unit_test(rd_words),
+		cmocka_unit_test(rd_sizes),
+		cmocka_unit_test(rd_marks_what_is_missing),
+		cmocka_unit_test(expressions),
+		cmocka_unit_test(searching),
+		cmocka_unit_test(searching_strings),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

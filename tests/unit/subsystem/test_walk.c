@@ -78,8 +78,8 @@ static void list_forwards_and_backwards(void **state)
 	assert_int_equal(list.end.why, KM_WALK_WHOLE);
 	km_list_end(&list);
 
-	struct km_list back = {.space = &w.space, .link = BASE + 0x1400, .next = 8, .stops = {BASE},
-			       .n_stops = 1};
+	struct km_list back = {
+		.space = &w.space, .link = BASE + 0x1400, .next = 8, .stops = {BASE}, .n_stops = 1};
 
 	for (unsigned i = 0; i < 5; i++) {
 		assert_true(km_list_step(&back, &link));
@@ -111,8 +111,9 @@ static void list_cycle_is_told(void **state)
 	assert_int_equal(list.end.at, BASE + 0x1300);
 	assert_int_equal(list.end.to, BASE + 0x1100);
 	km_walk_end_text(&list.end, text, sizeof(text));
-	assert_string_equal(text, "ffff888000001300 leads back to ffff888000001100, which was passed "
-				  "already");
+	assert_string_equal(text,
+			    "ffff888000001300 leads back to ffff888000001100, which was passed "
+			    "already");
 	km_list_end(&list);
 }
 
@@ -150,7 +151,10 @@ static void list_cycle_by_brent(void **state)
 	write_list(&w, BASE + 0x1000, 40);
 	put(&w, BASE + 0x1000 + 0x100 * 39, BASE + 0x1000 + 0x100 * 20);
 	world_open(&w);
-	struct km_list list = {.space = &w.space, .link = BASE + 0x1000, .stops = {BASE}, .n_stops = 1,
+	struct km_list list = {.space = &w.space,
+			       .link = BASE + 0x1000,
+			       .stops = {BASE},
+			       .n_stops = 1,
 			       .brent = true};
 
 	while (km_list_step(&list, &link))
@@ -171,7 +175,10 @@ static void list_whole_by_brent(void **state)
 	world_begin(&w);
 	write_list(&w, BASE + 0x1000, 40);
 	world_open(&w);
-	struct km_list list = {.space = &w.space, .link = BASE + 0x1000, .stops = {BASE}, .n_stops = 1,
+	struct km_list list = {.space = &w.space,
+			       .link = BASE + 0x1000,
+			       .stops = {BASE},
+			       .n_stops = 1,
 			       .brent = true};
 
 	while (km_list_step(&list, &link))
@@ -190,9 +197,11 @@ static void list_has_a_bound(void **state)
 	world_begin(&w);
 	write_list(&w, BASE + 0x1000, 100);
 	world_open(&w);
-	struct km_list list = {
-		.space = &w.space, .link = BASE + 0x1000, .stops = {BASE}, .n_stops = 1,
-		.seen = {.limit = 10}};
+	struct km_list list = {.space = &w.space,
+			       .link = BASE + 0x1000,
+			       .stops = {BASE},
+			       .n_stops = 1,
+			       .seen = {.limit = 10}};
 	unsigned n = 0;
 
 	while (km_list_step(&list, &link))
@@ -411,11 +420,20 @@ static void xarray_whose_levels_do_not_descend(void **state)
 enum { LEAF = 1, RANGE = 2 };
 
 static const struct km_maple_layout maple = {
-	.types = {
-		[LEAF] = {.known = true, .leaf = true, .pivots = 8, .n_pivots = 15, .slots = 128,
-			  .n_slots = 16},
-		[RANGE] = {.known = true, .pivots = 8, .n_pivots = 15, .slots = 128, .n_slots = 16},
-	},
+	.types =
+		{
+			[LEAF] = {.known = true,
+				  .leaf = true,
+				  .pivots = 8,
+				  .n_pivots = 15,
+				  .slots = 128,
+				  .n_slots = 16},
+			[RANGE] = {.known = true,
+				   .pivots = 8,
+				   .n_pivots = 15,
+				   .slots = 128,
+				   .n_slots = 16},
+		},
 };
 
 static u64 enode(u64 node, unsigned type)
@@ -518,7 +536,7 @@ static void maple_damage_is_told(void **state)
 	world_begin(&w);
 	write_maple(&w);
 	maple_slot(&w, root, 0, 0xffff, enode(root, RANGE)); /* its own child */
-	maple_slot(&w, right, 0, 0x10, BASE + 0x300);	       /* ends before it begins */
+	maple_slot(&w, right, 0, 0x10, BASE + 0x300);	     /* ends before it begins */
 	world_open(&w);
 	km_maple_begin(&tree, &w.space, &maple, maple_root(root, RANGE));
 	while (km_maple_step(&tree, &entry))
