@@ -4,10 +4,6 @@
 #define KM_COMMAND_KMEM_H
 
 #include "command/command.h"
-#include "subsystem/section.h"
-#include "subsystem/slab_cache.h"
-#include "subsystem/vmalloc.h"
-#include "subsystem/zone.h"
 
 /* What the options say. */
 struct kmem_request {

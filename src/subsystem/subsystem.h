@@ -11,16 +11,20 @@
 #define KM_SUBSYSTEM_SUBSYSTEM_H
 
 #include "kernel/kernel.h"
-#include "subsystem/task.h"
-#include "subsystem/printk.h"
-#include "subsystem/system.h"
-#include "subsystem/stack.h"
-#include "subsystem/slab.h"
-#include "subsystem/walk.h"
 #include "subsystem/layout.h"
 #include "subsystem/machine.h"
-#include "subsystem/vma.h"
 #include "subsystem/page.h"
 #include "subsystem/path.h"
+#include "subsystem/printk.h"
+#include "subsystem/section.h"
+#include "subsystem/slab.h"
+#include "subsystem/slab_cache.h"
+#include "subsystem/stack.h"
+#include "subsystem/system.h"
+#include "subsystem/task.h"
+#include "subsystem/vma.h"
+#include "subsystem/vmalloc.h"
+#include "subsystem/walk.h"
+#include "subsystem/zone.h"
 
 #endif
