@@ -17,11 +17,12 @@ enum { VMCOREINFO_MAX = 1 << 20 };
  * key comes twice: the kernel appends CRASHTIME and its like. */
 static const char *find_value(const struct km_kernel *k, const char *key, size_t *ret_len)
 {
-	const char *at = k->vmcoreinfo, *end = at + k->vmcoreinfo_len, *found = NULL;
+	const char *at = k->vmcoreinfo, *end, *found = NULL;
 	size_t key_len = strlen(key);
 
 	if (!at)
 		return NULL;
+	end = at + k->vmcoreinfo_len;
 	while (at < end) {
 		const char *line_end = memchr(at, '\n', (size_t)(end - at));
 
