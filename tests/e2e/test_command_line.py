@@ -14,8 +14,8 @@ def test_help_and_version_succeed(kmortem):
         assert done.returncode == 0 and done.stdout and not done.stderr
 
 
-def test_no_dump_is_a_usage_error(kmortem):
-    for arguments in ([], ['--json'], ['--no-such-option', 'x'], ['-c']):
+def test_what_has_no_meaning_is_a_usage_error(kmortem):
+    for arguments in (['--no-such-option', 'x'], ['-c'], ['--kaslr', 'none', 'x']):
         done = kmortem.run(*arguments)
         assert done.returncode == 2, arguments
         assert done.stderr
