@@ -109,6 +109,8 @@ def compare(peer, ours, differences, where):
     else:
         if not peer.frames and not ours.frames:
             return []
+        if differences.whole_stack(where, peer.frames, ours.frames):
+            return []
         return ["no frame in common"] + side_by_side(peer.frames, ours.frames)
     problems = []
     for frame in peer.frames[:skip_peer]:
