@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import tempfile
+import time
 
 from .run import progress
 
@@ -73,6 +74,26 @@ class Cache:
                 progress(say or f"waiting for another lab process ({safe})")
                 fcntl.flock(file, fcntl.LOCK_EX)
             yield
+
+    @contextlib.contextmanager
+    def slot(self, name, count, say):
+        """Hold one of COUNT places; the first is locked(name)'s own."""
+        names = [name] + [f"{name}-{number}" for number in range(1, count)]
+        said = False
+        while True:
+            for safe in names:
+                path = os.path.join(self.folder("locks"), safe)
+                with open(path, "w", encoding="ascii") as file:
+                    try:
+                        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    except BlockingIOError:
+                        continue
+                    yield
+                    return
+            if not said:
+                progress(say)
+                said = True
+            time.sleep(0.2)
 
     def entry(self, parts, make):
         """The directory named by parts, made once by make(temporary dir).

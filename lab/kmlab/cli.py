@@ -7,7 +7,7 @@ import shutil
 import signal
 import sys
 
-from . import archive, dump, guest, kernel, scenarios, snapshot, tools
+from . import archive, boot, dump, guest, kernel, scenarios, snapshot, tools
 from .cache import Cache
 from .errors import LabError
 
@@ -32,6 +32,10 @@ def run_snapshot(cache, options):
 def run_live(cache, options):
     print(snapshot.live(
         cache, kernel.fetch(cache, options.kernel, options.suite), options))
+
+
+def run_boot(cache, options):
+    boot.run_cli(cache, kernel.fetch(cache, options.kernel, options.suite), options)
 
 
 def run_path(cache, options):
@@ -117,6 +121,18 @@ def add_dump_options(parser):
                         help="memory reserved for saving (default %(default)s)")
 
 
+def add_boot_options(parser):
+    parser.add_argument("script", metavar="SCRIPT", help="a shell script")
+    parser.add_argument("--program", action="append", default=[], metavar="PATH",
+                        help="put it in /bin with its libraries (repeatable)")
+    parser.add_argument("--file", action="append", default=[], metavar="NAME=PATH",
+                        help="put PATH there as NAME (repeatable)")
+    parser.add_argument("--tool", action="append", default=[], metavar="NAME",
+                        choices=["kexec", "makedumpfile"],
+                        help="Debian's kexec or makedumpfile (repeatable)")
+    parser.add_argument("--uefi", action="store_true", help="start through OVMF")
+
+
 def build_parser():
     parser = argparse.ArgumentParser(
         prog="lab", description="Boot real kernels, kill them, keep the dumps.",
@@ -127,6 +143,7 @@ def build_parser():
             ("snapshot", run_snapshot, "dump a living guest from outside, with no"
              " VMCOREINFO; print the folder"),
             ("live", run_live, "run a program in a living guest, print what it says"),
+            ("boot", run_boot, "run a script in a guest, print the sections that it frames"),
             ("fetch", run_fetch, "download a kernel, print its unpacked tree"),
             ("list", run_list, "show scenarios, kernels and dumps"),
             ("clean", run_clean, "remove dumps from the cache"))
@@ -136,7 +153,7 @@ def build_parser():
         sub.set_defaults(run=function)
         if name in ("dump", "path"):
             add_dump_options(sub)
-        if name in ("snapshot", "live"):
+        if name in ("snapshot", "live", "boot"):
             sub.add_argument("kernel", metavar="KERNEL")
             add_machine_options(sub, 512)
         if name == "snapshot":
@@ -146,6 +163,8 @@ def build_parser():
             sub.add_argument("script", metavar="SCRIPT",
                              help="a shell script; /bin/NAME is the program")
             sub.add_argument("program", metavar="PROGRAM")
+        if name == "boot":
+            add_boot_options(sub)
         if name == "fetch":
             sub.add_argument("kernel", metavar="KERNEL")
         if name == "clean":

@@ -46,7 +46,12 @@ def command(machine, kernel, initrd, command_line, folder, disks):
 
 def run_guest(machine, kernel, initrd, command_line, folder, disks, deadline):
     """Run a guest until it ends; its outputs lie in folder. Seconds it took."""
-    argv = command(machine, kernel, initrd, command_line, folder, disks)
+    return run_command(
+        command(machine, kernel, initrd, command_line, folder, disks), folder, deadline)
+
+
+def run_command(argv, folder, deadline):
+    """The same for QEMU's arguments as command() makes them."""
     console = os.path.join(folder, "console.log")
     begin = time.monotonic()
     try:
