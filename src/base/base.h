@@ -9,5 +9,6 @@
 #include "base/reader.h"
 #include "base/str.h"
 #include "base/job.h"
+#include "base/tree.h"
 
 #endif
