@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * How a plan is put together, private to the room. plan.c calls, in this order:
+ *
+ *   the image type's probe           what the file is                       (one file a type)
+ *   km_memory_prepare()              the map, and where segments may lie    (memory.c)
+ *   km_crash_prepare()               crash load only: backup, elfcorehdr    (crash.c)
+ *   the image type's build           kernel, initrd, parameters; the entry  (one file a type)
+ *   km_purgatory_add()               last: it has the digest of the others  (purgatory.c)
+ *   km_plan_check()                  no overlap, no wrap, no more than 16   (plan.c)
+ */
+#ifndef KM_LOADER_BUILD_H
+#define KM_LOADER_BUILD_H
+
+#include "loader/loader.h"
+#include "loader/machine.h"
+
+enum { KM_PAGE = 4096, KM_KEXEC_SEGMENTS_MAX = 16 };
+
+/* The bytes to be loaded: of a file, or of what was packed in it. */
+struct km_kernel_file {
+	const char *path;
+	const u8 *bytes;
+	u64 size;
+	const char *packing; /* "gzip", …; NULL: as it stands */
+};
+
+/* Registers and mode at the new kernel's entry; what the purgatory ends with. */
+struct km_entry_state {
+	enum { KM_ENTRY_64, KM_ENTRY_32, KM_ENTRY_REAL } mode;
+	u64 address;
+	u64 rsi;      /* 64 and 32: boot_params */
+	u32 eax, ebx; /* 32: multiboot's magic and information */
+};
+
+struct km_load_build {
+	const struct km_machine *machine;
+	const struct km_load_request *request;
+	struct km_job *job;
+	struct km_load_plan *plan;
+	struct km_kernel_file kernel;
+	const u8 *initrd; /* all of them together; NULL: none */
+	u64 initrd_size;
+	/* memory.c: where segments may lie, sorted; what lies there already is cut off by placing. */
+	struct km_memory_map holes;
+	/* crash.c */
+	u64 elfcorehdr, elfcorehdr_size;	/* 0: none */
+	u64 backup_source, backup_size, backup; /* copied by the purgatory before the entry */
+	struct km_str cmdline; /* as it will be passed; may still grow in the type's build */
+	struct km_entry_state entry;
+};
+
+/* What a place must satisfy. */
+struct km_placing {
+	u64 size, align;
+	u64 min, max;  /* [min, max) */
+	bool from_top; /* the highest hole that fits, else the lowest */
+};
+/* The first place that fits by the holes, the segments so far and the request's --mem-min/--mem-max.
+ * WHAT is for the error, which says how much is missing. */
+struct km_error *km_place(struct km_load_build *build, const struct km_placing *placing,
+			  const char *what, u64 *ret_start) km_must_check;
+
+/* Adds a segment. BYTES are borrowed unless OWNED (then the plan's at once, also where this fails). */
+struct km_error *km_segment_add(struct km_load_build *build, const struct km_segment *segment,
+				const char *source) km_must_check;
+/* The two in one; SEGMENT's `start` is filled in, `memory_size` rounded up to pages. */
+struct km_error *km_segment_place(struct km_load_build *build, struct km_segment *segment,
+				  u64 align, u64 min, u64 max, bool from_top, const char *source,
+				  u64 *ret_start) km_must_check;
+/* A sentence for plan->notes. */
+struct km_error *km_plan_note(struct km_load_plan *plan, const char *format, ...)
+	km_printf(2, 3) km_must_check;
+
+struct km_error *km_memory_prepare(struct km_load_build *build) km_must_check;
+struct km_error *km_crash_prepare(struct km_load_build *build) km_must_check;
+struct km_error *km_purgatory_add(struct km_load_build *build) km_must_check;
+
+/* boot_params.c: the zero page for a kernel whose setup header is the SETUP_SIZE bytes from offset
+ * 0x1f1 of its file (SETUP NULL: a vmlinux, which has none), followed by what it points to: command
+ * line, e820 extension, EFI map, EDD, RNG seed. One segment, whose address is *RET_START. INITRD_START
+ * is 0 where there is none. */
+struct km_boot_params {
+	const u8 *setup;
+	size_t setup_size;
+	u64 initrd_start, initrd_size;
+	u64 max; /* below this; 4 GiB for a 32-bit entry */
+};
+struct km_error *km_boot_params_add(struct km_load_build *build,
+				    const struct km_boot_params *params,
+				    u64 *ret_start) km_must_check;
+
+/* One row, one file. */
+struct km_image_type {
+	const char *name; /* -t NAME */
+	const char *help; /* one line */
+	bool file_load;	  /* kexec_file_load can take it (as it stands, or what `unwrap` yields) */
+	/* Whether FILE is one. *WHY gets the reason, for and against; an error is only for a file
+	 * that is certainly meant to be one and is damaged. */
+	struct km_error *(*probe)(const struct km_kernel_file *file, bool *ret_is,
+				  struct km_str *why);
+	/* A line or two on what was found: protocol, version string, sections. */
+	struct km_error *(*describe)(const struct km_kernel_file *file, struct km_str *ret);
+	/* Segments, command line, entry, for kexec_load. */
+	struct km_error *(*build)(struct km_load_build *build);
+	/* What stands in for the file, for kexec_file_load and for a second probe (UKI: its kernel;
+	 * initrd and command line are set in BUILD). NULL: nothing does. */
+	struct km_error *(*unwrap)(struct km_load_build *build);
+};
+
+extern const struct km_image_type
+	*const km_image_types[]; /* in order of probing; NULL-terminated */
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What is known of the machine, private to the room. Everything is read once, from files below one
+ * root; no other file of this room but execute.c asks the system anything.
+ */
+#ifndef KM_LOADER_MACHINE_H
+#define KM_LOADER_MACHINE_H
+
+#include "loader/loader.h"
+
+/* Memory maps have this many ranges at most; a file with more is refused. */
+enum { KM_MACHINE_RANGES_MAX = 1 << 20, KM_MACHINE_CPUS_MAX = 1 << 16 };
+
+struct km_memory_map {
+	KM_VEC(struct km_memory_range) ranges; /* sorted, disjoint */
+};
+
+/* A CPU's ELF note area, filled by the kernel when it dies (/sys/devices/system/cpu/cpuN). */
+struct km_machine_cpu {
+	u32 number;
+	u64 notes, notes_size; /* physical address, bytes */
+};
+
+/* A PT_LOAD of /proc/kcore. */
+struct km_machine_load {
+	u64 vaddr, paddr, size;
+	bool has_paddr;
+};
+
+/* A range of EFI runtime memory (/sys/firmware/efi/runtime-map/N). */
+struct km_machine_efi_range {
+	u32 type;
+	u64 phys, virt, pages, attributes;
+};
+
+/* Bytes of a file in /sys, or of several; size 0: not there. */
+struct km_bytes {
+	u8 *data; /* owned */
+	size_t size;
+};
+
+/* What decides whether the kernel lets a load through: state.c. */
+struct km_machine_state {
+	bool may_boot; /* the reader has CAP_SYS_BOOT */
+	bool has_kexec_loaded, loaded,
+		crash_loaded; /* /sys/kernel/kexec_loaded, kexec_crash_loaded */
+	bool has_crash_size;
+	u64 crash_size;		       /* /sys/kernel/kexec_crash_size */
+	bool load_disabled;	       /* /proc/sys/kernel/kexec_load_disabled */
+	s64 limit_reboot, limit_panic; /* kexec_load_limit_*; -1: none */
+	bool preserve_context;
+	bool has_lockdown;
+	char lockdown[32]; /* "none", "integrity", "confidentiality"; "": not known */
+	enum { KM_SECURE_BOOT_UNKNOWN, KM_SECURE_BOOT_OFF, KM_SECURE_BOOT_ON } secure_boot;
+	char *ima_policy; /* NULL: not readable */
+	char *config;	  /* of the kernel: /proc/config.gz, /boot/config-RELEASE; NULL: none */
+	char *config_path;
+	char release[128];
+	char *cmdline; /* /proc/cmdline, no line feed; NULL: not there */
+};
+
+struct km_machine {
+	char *root;
+	struct km_machine_state state;
+	/* machine.c */
+	struct km_memory_map
+		iomem; /* /proc/iomem's top level; holes for crash ranges are not cut */
+	struct km_memory_map firmware;		      /* /sys/firmware/memmap */
+	KM_VEC(struct km_memory_range) crash;	      /* "Crash kernel", low one too, sorted */
+	u64 kernel_code, kernel_code_end, kernel_end; /* physical; 0: not known */
+	KM_VEC(struct km_machine_load) loads;
+	KM_VEC(struct km_machine_cpu) cpus;
+	u64 vmcoreinfo, vmcoreinfo_size; /* physical; 0: not there */
+	u64 elfcorehdr_size;	     /* /sys/kernel/crash_elfcorehdr_size; 0: no hotplug of it */
+	struct km_bytes boot_params; /* /sys/kernel/boot_params/data */
+	bool has_efi;
+	KM_VEC(struct km_machine_efi_range) efi_ranges;
+	u64 efi_systab, efi_fw_vendor, efi_config_table, efi_smbios; /* … 0: not there */
+	u64 acpi_rsdp;						     /* 0: not known */
+	u8 rng_seed[32];
+	bool has_rng_seed; /* a recorded tree has none */
+};
+
+/* state.c. Both fill what they own of MACHINE and leave the rest. */
+struct km_error *km_machine_read_state(struct km_machine *machine) km_must_check;
+void km_machine_free_state(struct km_machine *machine);
+
+/* A whole small file below MACHINE's root, at most LIMIT bytes, NUL added. *RET is NULL where it is
+ * not there or may not be read (*RET_ERRNO, which may be NULL, says why). */
+struct km_error *km_machine_file(const struct km_machine *machine, const char *path, size_t limit,
+				 struct km_bytes *ret, int *ret_errno) km_must_check;
+
+#endif
