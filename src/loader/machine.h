@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What is known of the machine, private to the room. Everything is read once, from files below one
- * root; no other file of this room but execute.c asks the system anything.
+ * root (base/tree.h); no other file of this room but execute.c asks the system anything.
  */
 #ifndef KM_LOADER_MACHINE_H
 #define KM_LOADER_MACHINE_H
@@ -60,7 +60,7 @@ struct km_machine_state {
 };
 
 struct km_machine {
-	char *root;
+	struct km_tree tree; /* its root is owned */
 	struct km_machine_state state;
 	/* machine.c */
 	struct km_memory_map
@@ -84,10 +84,5 @@ struct km_machine {
 /* state.c. Both fill what they own of MACHINE and leave the rest. */
 struct km_error *km_machine_read_state(struct km_machine *machine) km_must_check;
 void km_machine_free_state(struct km_machine *machine);
-
-/* A whole small file below MACHINE's root, at most LIMIT bytes, NUL added. *RET is NULL where it is
- * not there or may not be read (*RET_ERRNO, which may be NULL, says why). */
-struct km_error *km_machine_file(const struct km_machine *machine, const char *path, size_t limit,
-				 struct km_bytes *ret, int *ret_errno) km_must_check;
 
 #endif
