@@ -48,7 +48,7 @@ void km_str_add_safe(struct km_str *s, const char *bytes, size_t len, bool keep_
 		(v)->count = (v)->capacity = 0;                                                    \
 	} while (0)
 #define km_vec_for_each(v, item)                                                                   \
-	for (__typeof__((v)->data) item = (v)->data; item && item < (v)->data + (v)->count; item++)
+	for (__typeof__(*(v)->data) *item = (v)->data; item && item < (v)->data + (v)->count; item++)
 void *km_vec_push_raw(void **data, size_t *count, size_t *capacity, size_t size);
 
 /* The candidate nearest to WORD by edit distance, for "did you mean"; NULL when none is near. */

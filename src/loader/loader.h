@@ -12,6 +12,7 @@
 #define KM_LOADER_LOADER_H
 
 #include "base/base.h"
+#include "loader/kernel_config.h"
 
 /* ---- the machine --------------------------------------------------------------------------- */
 
