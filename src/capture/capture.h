@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Room `capture`: which pages of a dead machine exist, which are worth saving, and saving them. */
+#ifndef KM_CAPTURE_CAPTURE_H
+#define KM_CAPTURE_CAPTURE_H
+
+#include "capture/run.h"
+
+#endif
