@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a crash on purpose would interrupt, and the note of the attempt. */
+#include <utmpx.h>
+
+#include "tree.h"
+#include "service/trigger.h"
+
+static struct test_tree t;
+
+static int setup(void **state)
+{
+	(void)state;
+	test_tree_make(&t);
+	test_tree_put(&t, "/proc/sys/kernel/hostname", "db-1\n");
+	test_tree_put(&t, "/proc/sys/kernel/osrelease", "6.12.0-test\n");
+	test_tree_put(&t, "/proc/sys/kernel/random/boot_id",
+		      "11111111-2222-3333-4444-555555555555\n");
+	test_tree_put(&t, "/proc/mounts",
+		      "proc /proc proc rw,nosuid 0 0\n"
+		      "/dev/vda1 / ext4 rw,relatime 0 0\n"
+		      "/dev/vdb1 /srv/my\\040data xfs rw 0 0\n"
+		      "/dev/sr0 /media iso9660 ro 0 0\n"
+		      "server:/export /mnt nfs4 rw 0 0\n"
+		      "cut");
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	test_tree_remove(&t);
+	return 0;
+}
+
+static void test_the_survey(void **state)
+{
+	km_auto_trigger_survey struct km_trigger_survey survey = {0};
+	struct utmpx entries[2] = {{.ut_type = BOOT_TIME}, {.ut_type = USER_PROCESS}};
+
+	(void)state;
+	memset(entries[1].ut_user, 'u', sizeof(entries[1].ut_user)); /* not terminated */
+	strcpy(entries[1].ut_line, "pts/0");
+	test_tree_put_bytes(&t, "/run/utmp", entries, sizeof(entries) + 0);
+	test_tree_put(&t, "/sys/kernel/kexec_crash_loaded", "1\n");
+	assert_no_error(km_trigger_survey(&t.tree, &survey));
+	assert_string_equal(survey.host, "db-1");
+	assert_true(survey.crash_loaded);
+	assert_int_equal(survey.mounts.count, 3);
+	assert_string_equal(survey.mounts.data[0].folder, "/");
+	assert_string_equal(survey.mounts.data[1].folder, "/srv/my data");
+	assert_string_equal(survey.mounts.data[2].device, "server:/export");
+	assert_int_equal(survey.users.count, 1);
+	assert_int_equal(strlen(survey.users.data[0].name), sizeof(entries[1].ut_user));
+	assert_string_equal(survey.users.data[0].line, "pts/0");
+}
+
+static void test_the_record(void **state)
+{
+	struct km_trigger_record record;
+	bool survived;
+
+	(void)state;
+	assert_false(km_trigger_record_read(&t.tree, &record, &survived));
+	assert_error(km_trigger_record_write(&t.tree), "/var/lib/kmortem");
+	test_tree_put(&t, "/var/lib/kmortem/empty", "");
+	assert_no_error(km_trigger_record_write(&t.tree));
+	assert_true(km_trigger_record_read(&t.tree, &record, &survived));
+	assert_true(survived);
+	assert_true(record.time > 1700000000);
+	assert_string_equal(record.release, "6.12.0-test");
+	test_tree_put(&t, "/proc/sys/kernel/random/boot_id",
+		      "99999999-2222-3333-4444-555555555555\n");
+	assert_true(km_trigger_record_read(&t.tree, &record, &survived));
+	assert_false(survived);
+	test_tree_put(&t, "/var/lib/kmortem/trigger", "nonsense");
+	assert_false(km_trigger_record_read(&t.tree, &record, &survived));
+}
+
+static void test_sync_ends(void **state)
+{
+	(void)state;
+	assert_true(km_trigger_sync(60));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_the_survey),
+		cmocka_unit_test(test_the_record),
+		cmocka_unit_test(test_sync_ends),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
