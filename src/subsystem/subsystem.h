@@ -14,6 +14,7 @@
 #include "subsystem/layout.h"
 #include "subsystem/machine.h"
 #include "subsystem/page.h"
+#include "subsystem/page_kind.h"
 #include "subsystem/path.h"
 #include "subsystem/printk.h"
 #include "subsystem/section.h"
