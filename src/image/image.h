@@ -142,4 +142,41 @@ size_t km_image_notes(const struct km_image *image, const struct km_note **ret);
 /* VMCOREINFO's text ("KEY=VALUE" lines, not NUL-terminated), or NULL where the file has none. */
 const char *km_image_vmcoreinfo(const struct km_image *image, size_t *ret_len);
 
+/* ---- kernels as files ------------------------------------------------------------------------- */
+
+/* How the kernel in a file, or an initramfs, is packed. */
+enum km_packing {
+	KM_PACKED_NOT,
+	KM_PACKED_GZIP,
+	KM_PACKED_BZIP2,
+	KM_PACKED_XZ,
+	KM_PACKED_LZMA,
+	KM_PACKED_LZO,
+	KM_PACKED_LZ4,
+	KM_PACKED_ZSTD,
+};
+
+/* The packed part of a file: borrowed from the bytes of the file. */
+struct km_packed {
+	enum km_packing packing;
+	const u8 *data;
+	size_t size;
+};
+
+/*
+ * Finds the packed part of a kernel's FILE: in an x86 bzImage (Documentation/arch/x86/boot.rst), in an EFI
+ * zboot image, or the file as a whole where it is a packed stream (Image.gz, an initramfs). A file of any
+ * other kind, such as an ELF, is KM_PACKED_NOT and all of it. An error where the file's header promises a
+ * payload and it is not there, or is packed in an unknown way.
+ */
+struct km_error *km_packed_find(const u8 *file, size_t size, struct km_packed *ret) km_must_check;
+
+/* Unpacks the stream that DATA begins with to at most LIMIT bytes, into memory that the caller frees. What
+ * lies behind the stream is not looked at. *RET is NULL on an error, and may be where nothing was packed. */
+struct km_error *km_unpack(const u8 *data, size_t size, size_t limit, u8 **ret,
+			   size_t *ret_size) km_must_check;
+
+/* "gzip", …; static. */
+const char *km_packing_name(enum km_packing packing);
+
 #endif
