@@ -18,6 +18,8 @@ struct km_subcommand {
 	int (*run)(int argc, char **argv);
 };
 
+int km_app_dmesg(int argc, char **argv);
+int km_app_vmcore_dmesg(int argc, char **argv);
 int km_app_open(int argc, char **argv);
 int km_app_schema(int argc, char **argv);
 

@@ -8,6 +8,7 @@
 
 static const struct km_subcommand subcommands[] = {
 	{"open", "look into a dump (the default)", km_app_open},
+	{"dmesg", "the dead kernel's messages, as vmcore-dmesg(8)", km_app_dmesg},
 	{"schema", "the shape of what commands write with --json", km_app_schema},
 };
 
@@ -29,6 +30,8 @@ int main(int argc, char **argv)
 	name = name ? name + 1 : argv[0];
 	if (name && !strcmp(name, "crash"))
 		return km_app_open(argc, argv);
+	if (name && !strcmp(name, "vmcore-dmesg"))
+		return km_app_vmcore_dmesg(argc, argv);
 	if (argc < 2)
 		return km_app_open(argc, argv);
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {

@@ -3,6 +3,7 @@
 #ifndef KM_CAPTURE_CAPTURE_H
 #define KM_CAPTURE_CAPTURE_H
 
+#include "capture/dmesg.h"
 #include "capture/run.h"
 
 #endif

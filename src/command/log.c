@@ -17,7 +17,7 @@ struct log_options {
 struct log_row {
 	const struct km_printk_record *record;
 	u64 seq, ts_nsec;
-	u32 level, facility;
+	struct km_maybe level, facility;
 	char caller[24];
 	const char *caller_text, *text, *subsystem, *device;
 	enum km_status status;
@@ -27,8 +27,8 @@ struct log_row {
 static const struct km_field log_fields[] = {
 	KM_FIELD_OF(struct log_row, seq, KM_FIELD_U64, "its number since boot"),
 	KM_FIELD_OF(struct log_row, ts_nsec, KM_FIELD_U64, "when, in ns of the CPU's clock"),
-	KM_FIELD_OF(struct log_row, level, KM_FIELD_U32, "0 emergency … 7 debug"),
-	KM_FIELD_OF(struct log_row, facility, KM_FIELD_U32, "0: the kernel"),
+	KM_FIELD_OF(struct log_row, level, KM_FIELD_MAYBE, "0 emergency … 7 debug"),
+	KM_FIELD_OF(struct log_row, facility, KM_FIELD_MAYBE, "0: the kernel"),
 	{.name = "caller",
 	 .type = KM_FIELD_TEXT,
 	 .offset = offsetof(struct log_row, caller_text),
@@ -71,8 +71,8 @@ static void log_prefix(struct km_out *out, const struct log_options *o, const st
 	}
 	if (o->caller && row->caller_text)
 		km_outf(out, "[%6s] ", row->caller);
-	if (o->level)
-		km_outf(out, "<%x>", row->level);
+	if (o->level && row->level.status == KM_OK)
+		km_outf(out, "<%x>", (unsigned)row->level.value);
 }
 
 static void log_dictionary(struct km_out *out, const struct log_row *row, int indent)
@@ -126,8 +126,8 @@ static void emit_record(struct km_session *session, const struct km_printk *log,
 		.record = r,
 		.seq = r->seq,
 		.ts_nsec = r->ts_nsec,
-		.level = r->level,
-		.facility = r->facility,
+		.level = {r->level, r->has_level ? KM_OK : KM_UNKNOWN},
+		.facility = {r->facility, r->has_level ? KM_OK : KM_UNKNOWN},
 		.text = r->text,
 		.subsystem = r->subsystem,
 		.device = r->device,

@@ -6,70 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-	P_DESCS,
-	P_INFOS,
-	P_COUNT_BITS,
-	P_HEAD_ID,
-	P_TAIL_ID,
-	P_SIZE_BITS,
-	P_DATA,
-	P_ROWS,
-};
-
-static const struct km_member_row ring_rows[P_ROWS] = {
-	[P_DESCS] = {"printk_ringbuffer", "desc_ring.descs"},
-	[P_INFOS] = {"printk_ringbuffer", "desc_ring.infos"},
-	[P_COUNT_BITS] = {"printk_ringbuffer", "desc_ring.count_bits"},
-	[P_HEAD_ID] = {"printk_ringbuffer", "desc_ring.head_id"},
-	[P_TAIL_ID] = {"printk_ringbuffer", "desc_ring.tail_id"},
-	[P_SIZE_BITS] = {"printk_ringbuffer", "text_data_ring.size_bits"},
-	[P_DATA] = {"printk_ringbuffer", "text_data_ring.data"},
-};
-
-static const struct km_member_row record_rows[R_RING_SLOTS] = {
-	[R_DESC_SIZE] = {"prb_desc", "="},
-	[R_DESC_STATE] = {"prb_desc", "state_var"},
-	[R_DESC_BEGIN] = {"prb_desc", "text_blk_lpos.begin"},
-	[R_DESC_NEXT] = {"prb_desc", "text_blk_lpos.next"},
-	[R_INFO_SIZE] = {"printk_info", "="},
-	[R_INFO_SEQ] = {"printk_info", "seq"},
-	[R_INFO_TS] = {"printk_info", "ts_nsec"},
-	[R_INFO_TEXT_LEN] = {"printk_info", "text_len"},
-	[R_INFO_FACILITY] = {"printk_info", "facility"},
-	[R_INFO_FLAGS] = {"printk_info", "flags"},
-	[R_INFO_LEVEL] = {"printk_info", "level"},
-	[R_INFO_CALLER] = {"printk_info", "caller_id"},
-	[R_INFO_SUBSYSTEM] = {"printk_info", "dev_info.subsystem"},
-	[R_INFO_DEVICE] = {"printk_info", "dev_info.device"},
-};
-
-/* struct log was renamed in 3.15. */
-static const struct km_member_row log_rows[2][L_LOG_SLOTS] = {
-	{
-		[L_SIZE] = {"printk_log", "="},
-		[L_TS] = {"printk_log", "ts_nsec"},
-		[L_LEN] = {"printk_log", "len"},
-		[L_TEXT_LEN] = {"printk_log", "text_len"},
-		[L_DICT_LEN] = {"printk_log", "dict_len"},
-		[L_FACILITY] = {"printk_log", "facility"},
-		[L_FLAGS] = {"printk_log", "flags"},
-		[L_LEVEL] = {"printk_log", "level"},
-		[L_CALLER] = {"printk_log", "caller_id"},
-	},
-	{
-		[L_SIZE] = {"log", "="},
-		[L_TS] = {"log", "ts_nsec"},
-		[L_LEN] = {"log", "len"},
-		[L_TEXT_LEN] = {"log", "text_len"},
-		[L_DICT_LEN] = {"log", "dict_len"},
-		[L_FACILITY] = {"log", "facility"},
-		[L_FLAGS] = {"log", "flags"},
-		[L_LEVEL] = {"log", "level"},
-		[L_CALLER] = {"log", "caller_id"},
-	},
-};
-
 static enum km_status read_kernel(void *data, u64 address, void *buf, size_t len)
 {
 	return km_read(data, address, buf, len);
@@ -87,22 +23,24 @@ void km_printk_free(struct km_printk *log)
 static struct km_error *read_ring(struct km_kernel *k, const struct km_job *job, u64 prb,
 				  struct km_printk *log)
 {
-	const struct km_slot *slots = km_kernel_members(k, ring_rows, P_ROWS);
-	const struct km_slot *records = km_kernel_members(k, record_rows, R_RING_SLOTS);
+	struct km_slot slots[P_ROWS], records[R_RING_SLOTS];
 	struct km_maybe values[P_ROWS];
 	u64 address;
 	enum km_status status = km_read_pointer(k, prb, &address);
 
-	if (!slots || !records)
-		return km_error_nomem();
 	if (status != KM_OK)
 		return km_error_status(status, "prb at %llx", (unsigned long long)prb);
+	if (!km_printk_ring_layout(k, slots, records))
+		return km_error_new(
+			KM_ERROR_MISSING,
+			"the layout of struct printk_ringbuffer is in neither the kernel's "
+			"types nor VMCOREINFO");
 	for (size_t i = 0; i < P_ROWS; i++) {
 		values[i] = km_member(k, &slots[i], address);
 		if (values[i].status != KM_OK)
-			return km_error_status(values[i].status, "struct %s.%s at %llx",
-					       ring_rows[i].type, ring_rows[i].spellings,
-					       (unsigned long long)address);
+			return km_error_status(values[i].status,
+					       "struct printk_ringbuffer at %llx, +%u",
+					       (unsigned long long)address, slots[i].offset);
 	}
 
 	struct km_printk_ring ring = {
@@ -170,6 +108,7 @@ static struct km_error *read_buffer(struct km_kernel *k, const struct km_job *jo
 				    struct km_printk *log)
 {
 	struct km_printk_buffer buffer = {0};
+	struct km_slot slots[L_LOG_SLOTS];
 	enum km_status status = km_read_pointer(k, log_buf, &buffer.address);
 
 	buffer.size = read_u32_symbol(k, "log_buf_len", &status);
@@ -184,15 +123,11 @@ static struct km_error *read_buffer(struct km_kernel *k, const struct km_job *jo
 	buffer.next = read_u32_symbol(k, "log_next_idx", &status);
 	if (status != KM_OK)
 		return km_error_status(status, "log_first_idx and log_next_idx");
-	for (size_t i = 0; i < KM_ARRAY_SIZE(log_rows); i++) {
-		buffer.slots = km_kernel_members(k, log_rows[i], L_LOG_SLOTS);
-		if (!buffer.slots)
-			return km_error_nomem();
-		if (buffer.slots[L_SIZE].present && buffer.slots[L_TEXT_LEN].present)
-			break;
-	}
-	if (!buffer.slots[L_SIZE].present || !buffer.slots[L_LEN].present)
-		return km_error_new(KM_ERROR_MISSING, "the layout of struct printk_log is not known");
+	if (!km_printk_buffer_layout(k, slots))
+		return km_error_new(KM_ERROR_MISSING,
+				    "the layout of struct printk_log is in neither "
+				    "the kernel's types nor VMCOREINFO");
+	buffer.slots = slots;
 	log->form = KM_PRINTK_RECORDS;
 	return km_printk_buffer_parse(&buffer, read_kernel, k, job, log);
 }

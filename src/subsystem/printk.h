@@ -10,13 +10,14 @@
 
 struct km_printk_record {
 	u64 seq;
-	u64 ts_nsec;  /* of the CPU's clock */
-	u8 level;     /* 0 (emergency) … 7 (debug) */
-	u8 facility;  /* 0: the kernel */
-	u8 flags;     /* LOG_* bits as stored */
-	bool continues;	 /* the line goes on from the record before it (LOG_CONT) */
+	u64 ts_nsec;	/* of the CPU's clock */
+	bool has_level; /* level, facility and flags are known */
+	u8 level;	/* 0 (emergency) … 7 (debug) */
+	u8 facility;	/* 0: the kernel */
+	u8 flags;	/* LOG_* bits as stored */
+	bool continues; /* the line goes on from the record before it (LOG_CONT) */
 	bool has_caller;
-	u32 caller_id; /* thread id, or 0x80000000 + CPU */
+	u32 caller_id;	  /* thread id, or 0x80000000 + CPU */
 	const char *text; /* not terminated, may hold any byte; lives as long as the snapshot */
 	size_t text_len;
 	const char *subsystem, *device; /* of struct dev_printk_info; "" where there is none */
@@ -53,8 +54,8 @@ struct km_printk_safe {
 	const char *name; /* "nmi_print_seq", "safe_print_seq"; static */
 	unsigned cpu;
 	u64 address;
-	u64 len; /* bytes in use */
-	u64 lost; /* messages that did not fit */
+	u64 len;	 /* bytes in use */
+	u64 lost;	 /* messages that did not fit */
 	char text[8192]; /* NUL-terminated */
 	enum km_status status;
 };

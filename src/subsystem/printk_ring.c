@@ -126,7 +126,8 @@ static enum km_status text_block(const struct ring_walk *w, u64 id, u64 begin, u
 	if (len <= sizeof(u64) || len > size - offset)
 		return KM_CORRUPT;
 
-	enum km_status status = w->read(w->data, w->ring->text + offset, &block_id, sizeof(block_id));
+	enum km_status status =
+		w->read(w->data, w->ring->text + offset, &block_id, sizeof(block_id));
 
 	if (status != KM_OK)
 		return status;
@@ -189,6 +190,7 @@ static bool fill_record(const struct km_slot *slots, const u8 *info, size_t size
 
 	record->seq = seq.value;
 	record->ts_nsec = km_member_from(&slots[R_INFO_TS], info, size).value;
+	record->has_level = slots[R_INFO_LEVEL].present;
 	record->level = km_member_from(&slots[R_INFO_LEVEL], info, size).value;
 	record->facility = km_member_from(&slots[R_INFO_FACILITY], info, size).value;
 	record->flags = km_member_from(&slots[R_INFO_FLAGS], info, size).value;
@@ -231,10 +233,10 @@ static bool one_record(struct ring_walk *w, u64 id)
 		return false;
 	if (!fill_record(slots, info, info_size, record))
 		builder_bad(w->b, KM_NOT_IN_KERNEL);
-	record->status = add_text(w, id, km_member_from(&slots[R_DESC_BEGIN], desc, desc_size).value,
-				  km_member_from(&slots[R_DESC_NEXT], desc, desc_size).value,
-				  km_member_from(&slots[R_INFO_TEXT_LEN], info, info_size).value,
-				  record);
+	record->status =
+		add_text(w, id, km_member_from(&slots[R_DESC_BEGIN], desc, desc_size).value,
+			 km_member_from(&slots[R_DESC_NEXT], desc, desc_size).value,
+			 km_member_from(&slots[R_INFO_TEXT_LEN], info, info_size).value, record);
 	if (record->status != KM_OK)
 		builder_bad(w->b, record->status);
 	add_info_text(w, 1, R_INFO_SUBSYSTEM, info, info_size);
@@ -311,6 +313,7 @@ static enum km_status one_log(const struct km_printk_buffer *buffer, km_printk_r
 		return KM_NOMEM;
 	record->seq = b->records.count - 1;
 	record->ts_nsec = km_member_from(&slots[L_TS], bytes, header).value;
+	record->has_level = slots[L_LEVEL].present;
 	record->level = km_member_from(&slots[L_LEVEL], bytes, header).value & 7;
 	record->facility = km_member_from(&slots[L_FACILITY], bytes, header).value;
 	record->flags = km_member_from(&slots[L_FLAGS], bytes, header).value;
@@ -324,16 +327,16 @@ static enum km_status one_log(const struct km_printk_buffer *buffer, km_printk_r
 		builder_add(b, 0, text, text_len);
 	}
 	dict_len = km_min(dict_len, (u64)sizeof(text));
-	if (dict_len && read(data, buffer->address + at + len - dict_len, text, dict_len) == KM_OK) {
+	if (dict_len &&
+	    read(data, buffer->address + at + len - dict_len, text, dict_len) == KM_OK) {
 		record->dict_len = dict_len;
 		builder_add(b, 3, text, dict_len);
 	}
 	return KM_OK;
 }
 
-struct km_error *km_printk_buffer_parse(const struct km_printk_buffer *buffer,
-					km_printk_read *read, void *data, const struct km_job *job,
-					struct km_printk *log)
+struct km_error *km_printk_buffer_parse(const struct km_printk_buffer *buffer, km_printk_read *read,
+					void *data, const struct km_job *job, struct km_printk *log)
 {
 	km_cleanup(builder_free) struct builder b = {0};
 	size_t header = buffer->slots[L_SIZE].size;
@@ -341,9 +344,10 @@ struct km_error *km_printk_buffer_parse(const struct km_printk_buffer *buffer,
 	bool wrapped = false;
 
 	if (header < 12 || header > 64 || buffer->size > LOG_BYTES_MAX)
-		return km_error_new(KM_ERROR_FORMAT,
-				    "a log of %llu bytes with record headers of %zu bytes cannot be",
-				    (unsigned long long)buffer->size, header);
+		return km_error_new(
+			KM_ERROR_FORMAT,
+			"a log of %llu bytes with record headers of %zu bytes cannot be",
+			(unsigned long long)buffer->size, header);
 	km_str_add_char(&b.bytes, 0);
 	while (at != buffer->next && walked <= buffer->size) {
 		u64 len;

@@ -9,6 +9,17 @@
 typedef enum km_status km_printk_read(void *data, u64 address, void *buf, size_t len);
 
 enum {
+	P_DESCS,
+	P_INFOS,
+	P_COUNT_BITS,
+	P_HEAD_ID,
+	P_TAIL_ID,
+	P_SIZE_BITS,
+	P_DATA,
+	P_ROWS,
+};
+
+enum {
 	R_DESC_SIZE,
 	R_DESC_STATE,
 	R_DESC_BEGIN,
@@ -52,16 +63,21 @@ enum {
 /* The buffer of struct printk_log records. */
 struct km_printk_buffer {
 	u64 address, size;
-	u64 first, next; /* byte offsets of the oldest record, and past the newest */
+	u64 first, next;	     /* byte offsets of the oldest record, and past the newest */
 	const struct km_slot *slots; /* L_LOG_SLOTS of them */
 };
+
+/* printk_layout.c: where the members lie, by the types or else by VMCOREINFO. False where neither says. */
+bool km_printk_ring_layout(struct km_kernel *k, struct km_slot ring[P_ROWS],
+			   struct km_slot records[R_RING_SLOTS]);
+bool km_printk_buffer_layout(struct km_kernel *k, struct km_slot ret[L_LOG_SLOTS]);
 
 /* Both append to LOG, which is empty and the caller's whatever happens. */
 struct km_error *km_printk_ring_parse(const struct km_printk_ring *ring, km_printk_read *read,
 				      void *data, const struct km_job *job,
 				      struct km_printk *log) km_must_check;
-struct km_error *km_printk_buffer_parse(const struct km_printk_buffer *buffer,
-					km_printk_read *read, void *data, const struct km_job *job,
+struct km_error *km_printk_buffer_parse(const struct km_printk_buffer *buffer, km_printk_read *read,
+					void *data, const struct km_job *job,
 					struct km_printk *log) km_must_check;
 
 #endif
