@@ -17,12 +17,20 @@
 
 enum { KM_PAGE = 4096, KM_KEXEC_SEGMENTS_MAX = 16 };
 
-/* The bytes to be loaded: of a file, or of what was packed in it. */
+/* The bytes to be loaded: of a file, or of what was wrapped in it. */
 struct km_kernel_file {
 	const char *path;
+	const u8 *bytes; /* the plan's */
+	u64 size;
+	bool unwrapped; /* the bytes are not the file's as it stands */
+};
+
+/* A file, or a part of one, that goes into the initramfs. */
+struct km_initrd_part {
+	const char *source; /* borrowed: a path, or what it is */
+	int fd;		    /* of the file, owned; -1: BYTES has it */
 	const u8 *bytes;
 	u64 size;
-	const char *packing; /* "gzip", …; NULL: as it stands */
 };
 
 /* Registers and mode at the new kernel's entry; what the purgatory ends with. */
@@ -39,8 +47,11 @@ struct km_load_build {
 	struct km_job *job;
 	struct km_load_plan *plan;
 	struct km_kernel_file kernel;
-	const u8 *initrd; /* all of them together; NULL: none */
-	u64 initrd_size;
+	KM_VEC(struct km_initrd_part) initrd_parts;
+	u64 initrd_size;	 /* of the parts together, each padded to four bytes; 0: none */
+	const char *own_cmdline; /* that the image brings along; the plan's; NULL: none */
+	const u8 *dtb;
+	u64 dtb_size;
 	/* memory.c: where segments may lie, sorted; what lies there already is cut off by placing. */
 	struct km_memory_map holes;
 	/* crash.c */

@@ -165,6 +165,19 @@ struct km_error *km_load_plan_make(const struct km_machine *machine,
 void km_load_plan_free(struct km_load_plan *plan);
 KM_DEFINE_CLEANUP(struct km_load_plan *, km_load_plan_free)
 
+/* ---- what a file is ------------------------------------------------------------------------- */
+
+struct km_kernel_identity {
+	const char *type; /* the ops row's name, as -t takes it; static storage */
+	char version
+		[256]; /* "6.12.117+deb12-cloud-amd64 (…) #1 SMP …"; "": the file does not say */
+	bool is_signed; /* it has an Authenticode signature; whose, is not asked */
+};
+/* What the file PATH below TREE is, read once and unpacked only where it is packed as a whole. The
+ * error says why it is no kernel that could be loaded. */
+struct km_error *km_kernel_identify(const struct km_tree *tree, const char *path,
+				    struct km_kernel_identity *ret) km_must_check;
+
 /* ---- the edge ------------------------------------------------------------------------------- */
 
 /* Loads what PLAN says. The error is of kind KM_ERROR_OS with what the kernel answered. */

@@ -41,22 +41,23 @@ struct km_bytes {
 
 /* What decides whether the kernel lets a load through: state.c. */
 struct km_machine_state {
-	bool may_boot; /* the reader has CAP_SYS_BOOT */
-	bool has_kexec_loaded, loaded,
-		crash_loaded; /* /sys/kernel/kexec_loaded, kexec_crash_loaded */
-	bool has_crash_size;
-	u64 crash_size;		       /* /sys/kernel/kexec_crash_size */
+	bool may_boot;		/* the reader has CAP_SYS_BOOT */
+	bool is_root;		/* its effective user is 0 */
+	bool in_user_namespace; /* in which no capability counts for kexec */
+	bool has_seccomp;	/* a filter stands between the reader and the system calls */
+	bool has_loaded, has_crash_loaded; /* /sys/kernel/kexec_loaded, kexec_crash_loaded: there */
+	bool loaded, crash_loaded;
+	u64 crash_size;		       /* /sys/kernel/kexec_crash_size; 0: none reserved */
 	bool load_disabled;	       /* /proc/sys/kernel/kexec_load_disabled */
-	s64 limit_reboot, limit_panic; /* kexec_load_limit_*; -1: none */
-	bool preserve_context;
-	bool has_lockdown;
-	char lockdown[32]; /* "none", "integrity", "confidentiality"; "": not known */
+	s64 limit_reboot, limit_panic; /* kexec_load_limit_*; -1: no limit */
+	char lockdown[32];	       /* "none", "integrity", …; "": not known */
 	enum { KM_SECURE_BOOT_UNKNOWN, KM_SECURE_BOOT_OFF, KM_SECURE_BOOT_ON } secure_boot;
-	char *ima_policy; /* NULL: not readable */
-	char *config;	  /* of the kernel: /proc/config.gz, /boot/config-RELEASE; NULL: none */
-	char *config_path;
-	char release[128];
-	char *cmdline; /* /proc/cmdline, no line feed; NULL: not there */
+	char *ima_policy;		 /* NULL: not readable */
+	struct km_kernel_config *config; /* NULL: not found */
+	char release[128];		 /* "": not known */
+	char *cmdline;			 /* /proc/cmdline, no line feed; NULL: not there */
+	u64 memory_available;		 /* bytes; 0: not known */
+	bool crash_hotplug;		 /* the kernel updates the elfcorehdr by itself */
 };
 
 struct km_machine {
