@@ -17,6 +17,9 @@
 
 enum { KM_PAGE = 4096, KM_KEXEC_SEGMENTS_MAX = 16 };
 
+/* Bytes behind the command line's NUL, for what the purgatory writes there (--load-preserve-context). */
+enum { KM_CMDLINE_ROOM = 63 };
+
 /* The bytes to be loaded: of a file, or of what was wrapped in it. */
 struct km_kernel_file {
 	const char *path;
@@ -39,6 +42,10 @@ struct km_entry_state {
 	u64 address;
 	u64 rsi;      /* 64 and 32: boot_params */
 	u32 eax, ebx; /* 32: multiboot's magic and information */
+	/* Real: 256 bytes below 1 MiB at a multiple of 16, loaded as part of some segment, for the last
+	 * steps into it. ADDRESS is that of the boot sector; its setup is entered 512 bytes on. */
+	u64 trampoline;
+	bool keep_stack; /* 64: enter with the stack that the purgatory was called with (kexec jump) */
 };
 
 struct km_load_build {
@@ -57,6 +64,8 @@ struct km_load_build {
 	/* crash.c */
 	u64 elfcorehdr, elfcorehdr_size;	/* 0: none */
 	u64 backup_source, backup_size, backup; /* copied by the purgatory before the entry */
+	/* boot_params.c: physical, where the command line's NUL is and KM_CMDLINE_ROOM more are free. */
+	u64 cmdline_end;
 	struct km_str cmdline; /* as it will be passed; may still grow in the type's build */
 	struct km_entry_state entry;
 };

@@ -81,7 +81,10 @@ struct km_load_request {
 	bool hotplug, no_cma;
 	bool debug;
 	/* x86 */
-	bool reset_vga, console_vga, console_serial;
+	bool reset_vga, console_vga, console_serial; /* the purgatory says what it does, too */
+	/* What the purgatory does once it has said what does not match: KM_FAILURE_AUTO resets where the
+	 * running kernel would have after a panic (panic=N), and so much later. */
+	enum km_purgatory_failure { KM_FAILURE_AUTO, KM_FAILURE_HALT, KM_FAILURE_RESET } failure;
 	u16 serial_port; /* 0: not given */
 	u32 serial_baud; /* 0: not given */
 	u8 core_headers; /* 32 or 64: ELF class of the elfcorehdr; 0: as it fits */

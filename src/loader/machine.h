@@ -66,8 +66,9 @@ struct km_machine {
 	/* machine.c */
 	struct km_memory_map
 		iomem; /* /proc/iomem's top level; holes for crash ranges are not cut */
-	struct km_memory_map firmware;		      /* /sys/firmware/memmap */
-	KM_VEC(struct km_memory_range) crash;	      /* "Crash kernel", low one too, sorted */
+	struct km_memory_map firmware;	      /* /sys/firmware/memmap */
+	KM_VEC(struct km_memory_range) crash; /* "Crash kernel", low one too, sorted */
+	bool iomem_hidden; /* /proc/iomem is there, but its addresses are not for this reader */
 	u64 kernel_code, kernel_code_end, kernel_end; /* physical; 0: not known */
 	KM_VEC(struct km_machine_load) loads;
 	KM_VEC(struct km_machine_cpu) cpus;

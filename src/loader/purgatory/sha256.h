@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SHA-256 (FIPS 180-4), for the loader and for the purgatory, which has no library. */
+#ifndef KM_PURGATORY_SHA256_H
+#define KM_PURGATORY_SHA256_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define KM_SHA256_SIZE 32
+
+/* The digest of SIZE bytes at DATA. */
+void km_sha256(const void *data, uint64_t size, uint8_t ret[KM_SHA256_SIZE]);
+
+#endif
