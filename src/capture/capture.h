@@ -4,6 +4,7 @@
 #define KM_CAPTURE_CAPTURE_H
 
 #include "capture/dmesg.h"
+#include "capture/filter.h"
 #include "capture/run.h"
 
 #endif

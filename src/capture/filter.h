@@ -46,8 +46,9 @@ struct km_filter_counts {
 	u64 kind[KM_PAGE_KINDS];
 	/* On LRU lists: file, anonymous (and shared memory), unevictable. */
 	u64 lru_file, lru_anon, lru_unevictable;
-	u64 swap_cache; /* of the anonymous ones */
-	u64 slabs;	/* not pages but slabs: their first pages */
+	u64 anon_unlisted; /* anonymous, on no such list */
+	u64 in_files;	   /* page cache, shared memory, swap cache */
+	u64 slabs;	   /* not pages but slabs: their first pages */
 	u64 not_in_source; /* the source was filtered before, or is cut short: exist, but cannot be saved */
 };
 void km_filter_counts_add(struct km_filter_counts *sum, const struct km_filter_counts *part);
@@ -61,6 +62,10 @@ void km_filter_counts_add(struct km_filter_counts *sum, const struct km_filter_c
  */
 enum km_status km_filter_chunk(struct km_filter *f, u64 first, size_t count, u64 *exists, u64 *keep,
 			       struct km_filter_counts *counts);
+
+/* What each of the frames [FIRST, FIRST + COUNT) is: a byte each, enum km_page_kind, KM_PAGE_UNREADABLE
+ * where nothing says so. */
+enum km_status km_filter_kinds(struct km_filter *f, u64 first, size_t count, u8 *ret);
 
 enum km_filter_answer {
 	KM_FILTER_AGREES,
@@ -76,7 +81,7 @@ struct km_filter_finding {
 	u64 slack;	     /* what CPUs may have had under way when they were stopped */
 	unsigned levels;     /* that rest on it */
 };
-enum { KM_FILTER_FINDINGS = 12 };
+enum { KM_FILTER_FINDINGS = 16 };
 struct km_filter_verdict {
 	unsigned asked, level; /* LEVEL is what of ASKED is left */
 	struct km_filter_finding findings[KM_FILTER_FINDINGS];

@@ -39,6 +39,11 @@ static unsigned section_bits(struct km_kernel *k)
 	return SECTION_BITS;
 }
 
+static unsigned page_shift(struct km_kernel *k)
+{
+	return (unsigned)__builtin_ctzll(km_page_size(k));
+}
+
 static u64 end_pfn(struct km_kernel *k)
 {
 	km_auto_free u64 *nodes = calloc(KM_NODES_MAX, sizeof(*nodes));
@@ -57,7 +62,7 @@ static u64 end_pfn(struct km_kernel *k)
 
 static u64 section_count(struct km_kernel *k)
 {
-	u64 per = (u64)1 << (section_bits(k) - km_kernel_arch(k)->page_shift);
+	u64 per = (u64)1 << (section_bits(k) - page_shift(k));
 
 	return km_min((end_pfn(k) + per - 1) / per, (u64)SECTIONS_MAX);
 }
@@ -124,6 +129,7 @@ bool km_sections_open(struct km_kernel *k, struct km_sections *ret)
 	*ret = (struct km_sections){.k = k};
 	if (!s || !s[SECTION_MAP].present || !s[PAGE_WHOLE].size)
 		return false;
+	ret->n_pfns = (u64)1 << (section_bits(k) - page_shift(k));
 	ret->roots = section_roots(k, s);
 	ret->count = ret->roots ? section_count(k) : 0;
 	return ret->count != 0;
@@ -148,7 +154,7 @@ bool km_section_read(const struct km_sections *sections, u64 number, struct km_s
 	mask = s[PAGE_WHOLE].size % 64 ? 0x1f : 0x3f;
 	ret->coded = map.value & ~mask;
 	ret->flags = map.value & mask;
-	ret->n_pfns = (u64)1 << (section_bits(k) - km_kernel_arch(k)->page_shift);
+	ret->n_pfns = sections->n_pfns;
 	ret->first_pfn = number * ret->n_pfns;
 	if (ret->flags & 2)
 		ret->pages = ret->coded + ret->first_pfn * s[PAGE_WHOLE].size;

@@ -21,6 +21,7 @@ struct km_sections {
 	struct km_kernel *k; /* borrowed */
 	u64 roots; /* address of the array of pointers to pages of struct mem_section */
 	u64 count; /* 1 + the highest section that may exist */
+	u64 n_pfns; /* frames in a section */
 };
 /* False where this kernel has none, or they cannot be found. */
 bool km_sections_open(struct km_kernel *k, struct km_sections *ret);

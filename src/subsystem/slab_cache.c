@@ -11,6 +11,7 @@ static const struct km_member_row rows[SLAB_ROWS] = {
 	[CACHE_SIZE] = {"kmem_cache", "size"},
 	[CACHE_OFFSET] = {"kmem_cache", "offset"},
 	[CACHE_OO] = {"kmem_cache", "oo.x|oo|order"},
+	[CACHE_MIN] = {"kmem_cache", "min.x|min"},
 	[CACHE_FLAGS] = {"kmem_cache", "flags"},
 	[CACHE_RED] = {"kmem_cache", "red_left_pad"},
 	[CACHE_RANDOM] = {"kmem_cache", "random"},
@@ -126,7 +127,7 @@ void km_slab_cache_read(struct km_slab_reader *reader, u64 address, struct km_sl
 {
 	const struct km_slot *s = reader->slots;
 	struct km_kernel *k = reader->k;
-	struct km_maybe oo, random;
+	struct km_maybe oo, least, random;
 
 	*ret = (struct km_slab_cache){
 		.address = address,
@@ -143,6 +144,8 @@ void km_slab_cache_read(struct km_slab_reader *reader, u64 address, struct km_sl
 	oo = km_member(k, &s[CACHE_OO], address);
 	/* struct kmem_cache_order_objects: the order above OO_SHIFT (16). */
 	ret->order = (unsigned)(oo.value >> 16);
+	least = km_member(k, &s[CACHE_MIN], address);
+	ret->least_order = least.status == KM_OK ? km_min((unsigned)(least.value >> 16), ret->order) : 0;
 	random = km_member(k, &s[CACHE_RANDOM], address);
 	ret->hardened = random.status == KM_OK;
 	ret->random = random.value;

@@ -49,7 +49,8 @@ struct km_slab_cache {
 	enum km_status name_status;
 	struct km_maybe object_size, size, link_offset, red_left_pad, flags;
 	struct km_maybe cpu_slab, cpu_sheaves; /* per-CPU bases */
-	unsigned order; /* of pages in a slab, as new ones are made */
+	unsigned order; /* of pages in a slab, as new ones are made … */
+	unsigned least_order; /* … where memory is short */
 	u64 random;
 	bool hardened;
 	enum km_status status; /* why its layout cannot be told */

@@ -250,7 +250,7 @@ size_t km_vm_stats(struct km_kernel *k, enum km_vm_stat_kind kind, const struct 
 	return count;
 }
 
-struct km_maybe km_vm_stat(struct km_kernel *k, enum km_vm_stat_kind kind, const char *name)
+struct km_maybe km_vm_stat_signed(struct km_kernel *k, enum km_vm_stat_kind kind, const char *name)
 {
 	struct km_maybe value = {.status = KM_NOT_IN_KERNEL};
 	u64 base = stat_symbol(k, kind);
@@ -260,6 +260,13 @@ struct km_maybe km_vm_stat(struct km_kernel *k, enum km_vm_stat_kind kind, const
 	    item >= KM_VM_STATS_MAX)
 		return value;
 	value.status = km_read_u64(k, base + (u64)item * sizeof(u64), &value.value);
+	return value;
+}
+
+struct km_maybe km_vm_stat(struct km_kernel *k, enum km_vm_stat_kind kind, const char *name)
+{
+	struct km_maybe value = km_vm_stat_signed(k, kind, name);
+
 	if ((s64)value.value < 0)
 		value.value = 0;
 	return value;

@@ -54,6 +54,9 @@ size_t km_vm_stats(struct km_kernel *k, enum km_vm_stat_kind kind, const struct 
 /* One of the machine's by name: "NR_FREE_PAGES". */
 struct km_maybe km_vm_stat(struct km_kernel *k, enum km_vm_stat_kind kind, const char *name);
 
+/* The same as it stands: a common sum without its CPUs' parts may be below nought. */
+struct km_maybe km_vm_stat_signed(struct km_kernel *k, enum km_vm_stat_kind kind, const char *name);
+
 struct km_huge_pages {
 	u64 address; /* of its struct hstate */
 	u64 size;    /* bytes of one */
