@@ -10,12 +10,13 @@
 #include "shell/shell.h"
 
 static const char help[] =
-	"usage: kmortem [open] [OPTION]… [DUMP…]\n"
+	"usage: kmortem [open] [OPTION]… [VMLINUX|VMLINUZ] [DUMP…]\n"
 	"\n"
 	"Opens a crash dump (ELF /proc/vmcore, compressed kdump, flattened, or all the parts of a split\n"
 	"one) with nothing but the dump, and runs commands. `kmortem DUMP -c help` lists them. Without -c\n"
 	"and -i they come from standard input; on a terminal there is a prompt. With no DUMP, root looks at\n"
-	"the running kernel (/proc/kcore).\n"
+	"the running kernel (/proc/kcore). A kernel's file beside the dump is read where the dump has lost\n"
+	"its symbols, types or unwind rules.\n"
 	"\n"
 	"  -c, --command LINE     run LINE (commands separated by ';'); may be given again\n"
 	"  -i, --input FILE       run the commands in FILE, one line each ('-': standard input)\n"

@@ -16,17 +16,23 @@ static void write_log(void *data, enum km_log_level level, const char *message)
 	fprintf(stderr, "kmortem: %s%s\n", level == KM_LOG_WARNING ? "warning: " : "", message);
 }
 
-/* A kernel image beside the dump is what crash needs; we do not, and say so rather than open it. */
+/* A kernel's file, and not a dump: an ELF that can be run, or one that a loader runs. */
 static bool is_kernel_image(const char *path)
 {
 	km_auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	km_auto_error struct km_error *error = NULL;
+	struct km_packed packed;
+	u8 head[4096] = {0};
 	Elf64_Ehdr header;
 
-	if (fd < 0 || read(fd, &header, sizeof(header)) != (ssize_t)sizeof(header))
+	if (fd < 0 || read(fd, head, sizeof(head)) < (ssize_t)sizeof(header))
 		return false;
+	memcpy(&header, head, sizeof(header));
 	if (!memcmp(header.e_ident, ELFMAG, SELFMAG))
 		return header.e_type == ET_EXEC || header.e_type == ET_DYN;
-	return header.e_ident[0] == 'M' && header.e_ident[1] == 'Z';
+	/* Of a bzImage the payload lies farther on than was read: that is an error, and says enough. */
+	error = km_packed_find(head, sizeof(head), &packed);
+	return error || packed.packing != KM_PACKED_NOT || !memcmp(head, "MZ", 2);
 }
 
 static struct km_error *read_patches(const char *path, struct source *source)
@@ -73,10 +79,10 @@ static struct km_error *add_dump(struct source *source, const char *path)
 	const char **slot;
 
 	if (is_kernel_image(path)) {
-		fprintf(stderr,
-			"kmortem: %s is a kernel image; the dump has what is needed of it, "
-			"it is not read\n",
-			path);
+		if (source->options.kernel_file)
+			return km_error_new(KM_ERROR_USAGE, "%s and %s are both kernels: name one",
+					    source->options.kernel_file, path);
+		source->options.kernel_file = path;
 		return NULL;
 	}
 	slot = km_vec_push(&source->dumps);

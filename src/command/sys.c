@@ -17,6 +17,7 @@ struct sys_finding {
 struct sys_record {
 	const char *dump;
 	const char *format;
+	const char *kernel_file; /* NULL: the dump itself was enough */
 	bool partial, incomplete, live;
 	struct km_system system;
 	u32 offline;
@@ -66,6 +67,8 @@ static const struct km_field sys_fields[] = {
 	KM_FIELD_OF(struct sys_record, dump, KM_FIELD_TEXT, "the dump's name as it was given"),
 	KM_FIELD_OF(struct sys_record, format, KM_FIELD_TEXT, "its format"),
 	KM_FIELD_OF(struct sys_record, partial, KM_FIELD_BOOL, "pages were filtered out"),
+	KM_FIELD_OF(struct sys_record, kernel_file, KM_FIELD_TEXT,
+		    "the kernel's file that lost tables were taken from"),
 	KM_FIELD_OF(struct sys_record, live, KM_FIELD_BOOL, "the running kernel, not a dump"),
 	KM_FIELD_OF(struct sys_record, incomplete, KM_FIELD_BOOL, "the file ends too early"),
 	SYSTEM_FIELD(cpus, KM_FIELD_U32, "possible CPUs"),
@@ -214,10 +217,9 @@ static void sys_text(struct km_out *out, const void *record)
 	const struct sys_record *r = record;
 	char cell[32];
 
-	line(out, "KERNEL",
-	     r->system.taint.status == KM_OK && r->system.taint.value ?
-		     "(from the dump itself)  [TAINTED]" :
-		     "(from the dump itself)");
+	km_outf(out, "%*s: %s%s\n", LABEL_WIDTH, "KERNEL",
+		r->kernel_file ? r->kernel_file : "(from the dump itself)",
+		r->system.taint.status == KM_OK && r->system.taint.value ? "  [TAINTED]" : "");
 	km_outf(out, "%*s: %s%s%s\n", LABEL_WIDTH, "DUMPFILE", r->dump,
 		r->partial ? "  [PARTIAL DUMP]" : "", r->incomplete ? "  [INCOMPLETE]" : "");
 	km_outf(out, "%*s: %u", LABEL_WIDTH, "CPUS", r->system.cpus);
@@ -314,6 +316,7 @@ static struct km_error *sys_summary(struct km_session *session, bool banner)
 		/* So that what had to be learned is shown before it is used. */
 		km_stack_learn_numbering(session->kernel, tasks);
 	}
+	r.kernel_file = km_kernel_file(session->kernel);
 	r.findings = findings = collect_findings(session->kernel, &r.n_findings);
 	km_emit(session->out, &sys_kind, &r);
 	return NULL;

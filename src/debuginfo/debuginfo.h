@@ -31,6 +31,8 @@ struct km_kallsyms_hints {
 	u64 addresses;		    /* absolute form */
 	u64 stext;		    /* where _stext is: the form that puts it there is taken */
 	u64 scan_start, scan_end;   /* where to look for tables that are not known */
+	/* Tables of a kernel's file, as it was linked: how far the kernel was moved when it started. */
+	u64 moved;
 };
 
 /*

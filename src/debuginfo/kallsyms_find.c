@@ -186,7 +186,7 @@ static bool try_offsets(struct km_kallsyms *ks, const struct km_kallsyms_hints *
 		if (!bases[i])
 			continue;
 		unread = read_number(ks, "kallsyms_relative_base", bases[i], 8, &base);
-		if (!unread && try_base(ks, base, i == 0, hints->stext))
+		if (!unread && base >> 63 && try_base(ks, base + hints->moved, i == 0, hints->stext))
 			return true;
 	}
 	ks->base = address;
@@ -206,6 +206,7 @@ static bool try_addresses(struct km_kallsyms *ks, const struct km_kallsyms_hints
 	if (e)
 		return false;
 	ks->form = KM_KALLSYMS_ABSOLUTE;
+	ks->moved = hints->moved;
 	if (km_kallsyms_form_holds(ks, hints->stext))
 		return true;
 	drop_view(ks);

@@ -344,8 +344,11 @@ u64 km_kallsyms_address(struct km_kallsyms *ks, u32 i)
 
 	if (i >= ks->count)
 		return 0;
-	if (ks->form == KM_KALLSYMS_ABSOLUTE)
-		return km_load64(ks->offsets + (size_t)i * 8);
+	if (ks->form == KM_KALLSYMS_ABSOLUTE) {
+		u64 address = km_load64(ks->offsets + (size_t)i * 8);
+
+		return address >> 63 ? address + ks->moved : address;
+	}
 	raw = km_load32(ks->offsets + (size_t)i * 4);
 	switch (ks->form) {
 	case KM_KALLSYMS_BASE:

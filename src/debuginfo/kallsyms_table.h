@@ -63,6 +63,7 @@ struct km_kallsyms {
 	enum km_kallsyms_form form;
 	const u8 *offsets; /* of 4 bytes, or of 8 in the absolute form */
 	u64 base;	   /* relative base; the table's own address in KM_KALLSYMS_PLACE */
+	u64 moved;	   /* is added to absolute addresses of the kernel's half */
 	const u8 *seqs;	   /* numbers of symbols in order of name, or NULL */
 
 	const char *token[KM_KALLSYMS_TOKENS];

@@ -113,7 +113,9 @@ static struct km_error *read_header(struct km_image *image, struct elf_header *h
 	KM_TRY(km_reader_error(&r, "ELF header"));
 	image->info.big_endian = h->swap;
 	image->info.incomplete = h->flags & MAKEDUMPFILE_INCOMPLETE;
-	if (h->type != ET_CORE)
+	if (image->of_kernel && h->type != ET_EXEC && h->type != ET_DYN)
+		return km_error_new(KM_ERROR_FORMAT, "an ELF file of type %u, not a kernel", h->type);
+	if (!image->of_kernel && h->type != ET_CORE)
 		return km_error_new(
 			KM_ERROR_FORMAT,
 			"an ELF file of type %u, not a core dump (type %u): a kernel image or debug file?",
@@ -428,7 +430,7 @@ static struct km_error *elf_open(struct km_image *image)
 	read_vmcoreinfo(image);
 	count_pages(image, elf, &phdrs);
 	strcpy(image->info.description, h.is_64 ? "ELF" : "ELF, 32-bit");
-	if (km_kcore_probe(&image->files[0], has_virtual_only(&phdrs)))
+	if (!image->of_kernel && km_kcore_probe(&image->files[0], has_virtual_only(&phdrs)))
 		km_kcore_describe(image);
 	return NULL;
 }

@@ -45,16 +45,18 @@ static struct km_error *find_size(struct km_file *file, const struct stat *st)
 	return NULL;
 }
 
-struct km_error *km_file_open(struct km_file *file, const char *path, bool writable,
+struct km_error *km_file_open(struct km_file *file, const char *path, int fd, bool writable,
 			      const struct km_log *log)
 {
 	struct stat st;
 
 	file->log = log;
+	file->fd = fd;
 	file->path = strdup(path);
 	if (!file->path)
 		return km_error_nomem();
-	file->fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (file->fd < 0)
+		file->fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (file->fd < 0)
 		return km_error_os(errno, "cannot be opened");
 	if (fstat(file->fd, &st))

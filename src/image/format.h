@@ -56,7 +56,8 @@ struct km_file {
 	atomic_bool reported; /* an I/O error has been told of */
 };
 
-struct km_error *km_file_open(struct km_file *file, const char *path, bool writable,
+/* FD, unless it is -1, is what PATH names already opened; it is FILE's from now on. */
+struct km_error *km_file_open(struct km_file *file, const char *path, int fd, bool writable,
 			      const struct km_log *log) km_must_check;
 void km_file_close(struct km_file *file);
 /* KM_OK, KM_TRUNCATED (not all of it is in the file), KM_IO. */
@@ -129,6 +130,7 @@ struct km_image {
 	struct km_image_info info;
 	struct km_file *files;
 	size_t n_files;
+	bool of_kernel; /* not a dump, but the kernel's own file */
 	struct km_pool *pool;
 	const struct km_log *log;
 	size_t cache_bytes;

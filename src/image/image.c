@@ -5,11 +5,12 @@
 #include <string.h>
 
 #include "image/format.h"
+#include "image/packed.h"
 
 #define PARALLEL_MIN (32 * 4096) /* bytes from which a view is worth more than one thread */
 #define KEEP_MAX     (8 * 4096)	 /* bytes up to which a view's pages go to the cache */
 
-/* In the order of asking; raw memory has no mark and comes last. */
+/* In the order of asking; raw memory has no mark and comes last. A kernel is of the first alone. */
 static const struct km_image_ops *const formats[] = {&km_elf_ops, &km_kdump_ops, &km_raw_ops};
 
 /* ---- opening ---- */
@@ -106,15 +107,15 @@ static struct km_error *unknown_format(struct km_file *file)
 		head[0], head[1], head[2], head[3], head[4], head[5], head[6], head[7]);
 }
 
-static struct km_error *open_files(struct km_image *image, const char *const *paths,
+static struct km_error *open_files(struct km_image *image, const char *const *paths, int fd,
 				   const struct km_image_options *options)
 {
 	size_t i;
 
 	for (i = 0; i < image->n_files; i++) {
 		struct km_file *file = &image->files[i];
-		struct km_error *error =
-			km_file_open(file, paths[i], i == 0 && options->n_patches, options->log);
+		struct km_error *error = km_file_open(file, paths[i], i == 0 ? fd : -1,
+						      i == 0 && options->n_patches, options->log);
 
 		if (!error && i == 0)
 			error = patch_file(image, options);
@@ -132,7 +133,7 @@ static struct km_error *open_format(struct km_image *image)
 	struct km_error *error;
 	size_t i, j;
 
-	for (i = 0; i < KM_ARRAY_SIZE(formats) && !image->ops; i++) {
+	for (i = 0; i < (image->of_kernel ? 1 : KM_ARRAY_SIZE(formats)) && !image->ops; i++) {
 		if (formats[i]->probe(&image->files[0]))
 			image->ops = formats[i];
 	}
@@ -172,20 +173,18 @@ static void note_flattened(struct km_image *image)
 	image->info.truncated_bytes = km_max(image->info.truncated_bytes, missing);
 }
 
-struct km_error *km_image_open(const char *const *paths, size_t n_paths,
-			       const struct km_image_options *options, struct km_image **ret)
+/* FD, of the first of PATHS if it is open already, is the image's. */
+static struct km_error *open_image(const char *const *paths, size_t n_paths, int fd, bool of_kernel,
+				   const struct km_image_options *options, struct km_image **ret)
 {
-	static const struct km_image_options defaults;
 	km_cleanup(km_image_closep) struct km_image *image = NULL;
+	km_auto_close int owned = fd;
 	size_t i;
 
-	if (!options)
-		options = &defaults;
-	if (!n_paths)
-		return km_error_new(KM_ERROR_USAGE, "no dump file given");
 	image = calloc(1, sizeof(*image));
 	if (!image)
 		return km_error_nomem();
+	image->of_kernel = of_kernel;
 	pthread_mutex_init(&image->lock, NULL);
 	image->files = calloc(n_paths, sizeof(*image->files));
 	if (!image->files)
@@ -197,7 +196,8 @@ struct km_error *km_image_open(const char *const *paths, size_t n_paths,
 	image->log = options->log;
 	image->cache_bytes = options->cache_bytes;
 	image->info.dump_level = -1;
-	KM_TRY(open_files(image, paths, options));
+	owned = -1;
+	KM_TRY(open_files(image, paths, fd, options));
 	KM_TRY(open_format(image));
 	KM_TRY(patch_memory(image, options));
 	note_flattened(image);
@@ -205,6 +205,31 @@ struct km_error *km_image_open(const char *const *paths, size_t n_paths,
 		km_mapping_seal(&image->files[i].map);
 	*ret = km_take(image);
 	return NULL;
+}
+
+struct km_error *km_image_open(const char *const *paths, size_t n_paths,
+			       const struct km_image_options *options, struct km_image **ret)
+{
+	static const struct km_image_options defaults;
+
+	*ret = NULL;
+	if (!n_paths)
+		return km_error_new(KM_ERROR_USAGE, "no dump file given");
+	return open_image(paths, n_paths, -1, false, options ? options : &defaults, ret);
+}
+
+struct km_error *km_image_open_kernel(const char *path, const struct km_log *log,
+				      struct km_image **ret)
+{
+	const struct km_image_options options = {.log = log};
+	struct km_error *error;
+	int fd;
+
+	*ret = NULL;
+	error = km_packed_open(path, &fd);
+	if (error)
+		return km_error_prefix(error, "%s", path);
+	return open_image(&path, 1, fd, true, &options, ret);
 }
 
 void km_image_close(struct km_image *image)

@@ -88,6 +88,14 @@ struct km_error *km_image_open(const char *const *paths, size_t n_paths,
 void km_image_close(struct km_image *image);
 KM_DEFINE_CLEANUP(struct km_image *, km_image_close)
 
+/*
+ * Opens the file of a kernel itself, PATH: an ELF (vmlinux) or one that km_packed_find() finds an ELF in.
+ * Physical memory is then what the ELF's PT_LOADs hold, at p_paddr; km_image_segments() and
+ * km_image_notes() are the file's.
+ */
+struct km_error *km_image_open_kernel(const char *path, const struct km_log *log,
+				      struct km_image **ret) km_must_check;
+
 const struct km_image_info *km_image_info(const struct km_image *image);
 
 /*

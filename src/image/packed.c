@@ -10,8 +10,13 @@
  *    (drivers/firmware/efi/libstub/zboot-header.S).
  *  - a stream on its own (Image.gz, an initramfs): it begins with its format's magic.
  */
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "image/packed.h"
 
@@ -29,6 +34,8 @@ enum {
 	ZBOOT_LENGTH = 12,
 	ZBOOT_END = 16,
 	FIRST_ROOM = 1 << 20,
+	PACKED_MAX = 256 << 20, /* no kernel's file is larger */
+	UNPACKED_MAX = 1024 << 20,
 };
 
 static const struct packing {
@@ -154,4 +161,59 @@ struct km_error *km_unpack(const u8 *data, size_t size, size_t limit, u8 **ret, 
 	*ret = room.data;
 	*ret_size = room.size;
 	return NULL;
+}
+
+/* The unpacked bytes as a file that has no name. */
+static struct km_error *keep_unpacked(const u8 *data, size_t size, int *ret)
+{
+	km_auto_close int fd = memfd_create("kernel", MFD_CLOEXEC);
+
+	if (fd < 0)
+		return km_error_os(errno, "no memory file can be made");
+	while (size) {
+		ssize_t n = write(fd, data, size);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return km_error_os(errno, "the unpacked kernel cannot be kept");
+		data += n;
+		size -= (size_t)n;
+	}
+	*ret = fd;
+	fd = -1;
+	return NULL;
+}
+
+struct km_error *km_packed_open(const char *path, int *ret)
+{
+	km_auto_free u8 *bytes = NULL, *unpacked = NULL;
+	km_auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct km_packed packed;
+	struct stat st;
+	size_t size;
+	ssize_t n;
+
+	*ret = -1;
+	if (fd < 0 || fstat(fd, &st))
+		return km_error_os(errno, "cannot be opened");
+	bytes = malloc(SELFMAG);
+	if (!bytes)
+		return km_error_nomem();
+	if (pread(fd, bytes, SELFMAG, 0) == SELFMAG && !memcmp(bytes, ELFMAG, SELFMAG))
+		return NULL;
+	if (!S_ISREG(st.st_mode) || st.st_size > (off_t)PACKED_MAX)
+		return km_error_new(KM_ERROR_FORMAT, "neither an ELF file nor a packed kernel");
+	free(km_take(bytes));
+	bytes = malloc((size_t)st.st_size + 1);
+	if (!bytes)
+		return km_error_nomem();
+	n = pread(fd, bytes, (size_t)st.st_size, 0);
+	if (n != st.st_size)
+		return km_error_os(n < 0 ? errno : EIO, "cannot be read");
+	KM_TRY(km_packed_find(bytes, (size_t)n, &packed));
+	if (packed.packing == KM_PACKED_NOT)
+		return km_error_new(KM_ERROR_FORMAT, "neither an ELF file nor a packed kernel");
+	KM_TRY(km_unpack(packed.data, packed.size, UNPACKED_MAX, &unpacked, &size));
+	return keep_unpacked(unpacked, size, ret);
 }

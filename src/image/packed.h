@@ -14,6 +14,9 @@ struct km_unpack_room {
 /* Makes sure that at least one byte is free behind SIZE, at best many. */
 struct km_error *km_unpack_grow(struct km_unpack_room *room) km_must_check;
 
+/* *RET is an open file of the ELF in the packed kernel at PATH; -1 where PATH is not packed. */
+struct km_error *km_packed_open(const char *path, int *ret) km_must_check;
+
 /* Each reads the stream that DATA begins with; what lies behind it is not looked at. */
 struct km_error *km_unpack_gzip(const u8 *data, size_t size,
 				struct km_unpack_room *room) km_must_check;

@@ -19,7 +19,7 @@ static void for_each_lock(struct km_kernel *k, void (*fn)(pthread_mutex_t *lock)
 		&k->findings_lock,	 &k->kallsyms_once.lock, &k->bounds_once.lock,
 		&k->types_once.lock,	 &k->cpus_once.lock,	 &k->modules_once.lock,
 		&k->orc_once.lock,	 &k->names.lock,	 &k->members_lock,
-		&k->thread_size_once.lock,
+		&k->thread_size_once.lock, &k->file.once.lock,
 	};
 
 	for (size_t i = 0; i < KM_ARRAY_SIZE(locks); i++)
@@ -98,6 +98,11 @@ struct km_error *km_kernel_open(struct km_image *image, const struct km_kernel_o
 	k->log = options->log;
 	k->pool = options->pool;
 	for_each_lock(k, init_lock);
+	if (options->kernel_file) {
+		k->file.path = strdup(options->kernel_file);
+		if (!k->file.path)
+			return km_error_nomem();
+	}
 	if (options->vmcoreinfo_file)
 		KM_TRY(km_vmcoreinfo_load_file(k, options->vmcoreinfo_file));
 	else
@@ -116,6 +121,8 @@ void km_kernel_close(struct km_kernel *k)
 	km_members_free(k);
 	km_types_release(k);
 	km_symbols_free(k);
+	km_kernel_file_close(k);
+	free(k->file.path);
 	km_vec_free(&k->findings);
 	free(k->vmcoreinfo_copy);
 	for_each_lock(k, destroy_lock);

@@ -24,6 +24,9 @@ struct km_kernel_options {
 	u64 kaslr_offset;
 	bool kaslr_offset_set;
 	const char *vmcoreinfo_file;
+	/* Its vmlinuz or vmlinux: symbols, types and unwind rules are taken from it where the dump lacks them.
+	 * Copied. */
+	const char *kernel_file;
 };
 
 /* A value that may be unreadable: STATUS says why, and then VALUE is 0. */
@@ -44,6 +47,8 @@ struct km_error *km_kernel_open(struct km_image *image, const struct km_kernel_o
 void km_kernel_close(struct km_kernel *k);
 KM_DEFINE_CLEANUP(struct km_kernel *, km_kernel_close)
 
+/* The kernel's own file, once something was taken from it that the dump lacks; NULL: nothing so far. */
+const char *km_kernel_file(struct km_kernel *k);
 struct km_image *km_kernel_image(struct km_kernel *k);
 const struct km_arch *km_kernel_arch(struct km_kernel *k);
 struct km_space *km_kernel_space(struct km_kernel *k);

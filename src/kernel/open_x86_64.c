@@ -416,34 +416,6 @@ static unsigned looks_like_root(struct km_kernel *k, u64 paddr)
 	return 0;
 }
 
-/* The banner that every kernel has in its image (init/version.c). */
-static bool find_banner(struct km_kernel *k, char *buf, size_t size)
-{
-	enum { PIECE = 1 << 16, OVERLAP = 256 };
-	static const char mark[] = "Linux version ";
-	km_auto_free char *piece = calloc(1, PIECE + OVERLAP + 1);
-
-	for (u64 at = k->image_start; piece && at < k->image_end; at += PIECE) {
-		enum km_status why;
-
-		km_space_read_partial(&k->space, at, piece, PIECE + OVERLAP, &why);
-		/* The release follows; a format for it ("%s") is another string of the image. */
-		for (char *found = piece;
-		     (found = memmem(found, (size_t)(piece + PIECE - found), mark,
-				     sizeof(mark) - 1));
-		     found++) {
-			char *release = found + sizeof(mark) - 1;
-			size_t len = strcspn(release, " \n%");
-
-			if (*release < '0' || *release > '9' || release[len] != ' ')
-				continue;
-			snprintf(buf, size, "%.*s", (int)km_min(len, (size_t)64), release);
-			return true;
-		}
-	}
-	return false;
-}
-
 static void forget_layout(struct km_kernel *k)
 {
 	k->space = (struct km_space){.image = k->image, .arch = k->arch, .root = KM_NO_ROOT};
@@ -462,7 +434,8 @@ static bool try_root(struct km_kernel *k, u64 paddr, unsigned *tried)
 	++*tried;
 	/* The user half of page-table isolation maps some text, but no direct map. */
 	k->page_offset = search_tables(k, &k->space, layout.root, layout.levels == 5 ? 4 : 3, 0);
-	if (k->page_offset && find_banner(k, release, sizeof(release))) {
+	if (k->page_offset && 
+	    km_find_banner(&k->space, k->image_start, k->image_end, release, sizeof(release))) {
 		km_kernel_add_finding(k, false, "page tables",
 				      "found by scanning physical memory; they map Linux %s",
 				      release);

@@ -11,34 +11,59 @@
 
 enum { MAX_ORC_ENTRIES = 16 << 20, IP_SIZE = 4, HASH_SIZE = 20 };
 
-static bool open_table(struct km_kernel *k, u64 ip, u64 entries, u64 count,
+/* Entries ascend, as they must, and can be read. One in 64 is looked at: sixteen in each page. */
+static bool holds_together(struct km_space *space, u64 ip, u64 count)
+{
+	enum { STEP = 64 };
+	u64 last = 0;
+
+	for (u64 i = 0; i < count; i += STEP) {
+		u64 at = ip + i * IP_SIZE;
+		u32 offset;
+
+		if (km_space_read(space, at, &offset, sizeof(offset)) != KM_OK)
+			return false;
+		at += (u64)(s64)(s32)offset;
+		if (at < last || !(at >> 63))
+			return false;
+		last = at;
+	}
+	return true;
+}
+
+static bool open_table(struct km_kernel *k, struct km_space *space, u64 ip, u64 entries, u64 count,
 		       struct km_orc_source *source)
 {
 	size_t entries_size = count * k->orc_layout.entry_size;
-	u32 first;
 	u8 last;
 
 	if (!ip || !entries || !count || count > MAX_ORC_ENTRIES)
 		return false;
-	*source = (struct km_orc_source){
-		.ip_address = ip, .entries_address = entries, .count = (u32)count, .present = true};
+	*source = (struct km_orc_source){.space = space,
+					 .ip_address = ip,
+					 .entries_address = entries,
+					 .count = (u32)count,
+					 .present = true};
+	/* Only where there is another one to be had is it worth the time. */
+	if (k->file.path && !holds_together(space, ip, count)) {
+		source->present = false;
+		return false;
+	}
 	source->table = (struct km_orc_table){
-		.ip = km_space_mapped(&k->space, ip, count * IP_SIZE),
-		.entries = km_space_mapped(&k->space, entries, entries_size),
+		.ip = km_space_mapped(space, ip, count * IP_SIZE),
+		.entries = km_space_mapped(space, entries, entries_size),
 		.ip_address = ip,
 		.count = (u32)count,
 	};
 	source->mapped = source->table.ip && source->table.entries;
 	if (source->mapped)
 		return true;
-	source->present = km_read_u32(k, ip, &first) == KM_OK &&
-			  km_read(k, entries + entries_size - 1, &last, 1) == KM_OK;
+	source->present = km_space_read(space, entries + entries_size - 1, &last, 1) == KM_OK;
 	return source->present;
 }
 
 /* The entry that covers PC, as km_orc_find() finds it, in a table that is not mapped. */
-static bool read_entry(struct km_kernel *k, const struct km_orc_source *source, u64 pc, u8 size,
-		       u8 *ret)
+static bool read_entry(const struct km_orc_source *source, u64 pc, u8 size, u8 *ret)
 {
 	u32 low = 0, high = source->count, offset;
 
@@ -46,15 +71,15 @@ static bool read_entry(struct km_kernel *k, const struct km_orc_source *source, 
 		u32 middle = low + (high - low) / 2;
 		u64 at = source->ip_address + (u64)middle * IP_SIZE;
 
-		if (km_read_u32(k, at, &offset) != KM_OK)
+		if (km_space_read(source->space, at, &offset, sizeof(offset)) != KM_OK)
 			return false;
 		if (at + (u64)(s64)(s32)offset <= pc)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return low &&
-	       km_read(k, source->entries_address + (u64)(low - 1) * size, ret, size) == KM_OK;
+	return low && km_space_read(source->space, source->entries_address + (u64)(low - 1) * size,
+				    ret, size) == KM_OK;
 }
 
 static void find_numbering(struct km_kernel *k)
@@ -64,7 +89,7 @@ static void find_numbering(struct km_kernel *k)
 
 	if (!address)
 		address = km_own_symbol(k, "orc_header");
-	if (!address || km_read(k, address, hash, sizeof(hash)) != KM_OK)
+	if (!address || km_space_read(k->orc.space, address, hash, sizeof(hash)) != KM_OK)
 		return;
 	const struct km_orc_numbering *numbering = km_orc_numbering_by_hash(hash);
 
@@ -115,15 +140,20 @@ static void find_orc(struct km_kernel *k)
 	}
 	k->has_orc_layout = find_layout(k);
 	if (!k->has_orc_layout || !k->orc_layout.entry_size) {
-		km_kernel_add_finding(k, true, "ORC", "the layout of struct orc_entry is not known");
+		km_kernel_add_finding(k, true, "ORC",
+				      "the layout of struct orc_entry is not known");
 		return;
 	}
 	u64 count = (at[1] - at[0]) / IP_SIZE;
 
 	count = km_min(count, (at[3] - at[2]) / k->orc_layout.entry_size);
-	if (!open_table(k, at[0], at[2], count, &k->orc)) {
+	if (!open_table(k, &k->space, at[0], at[2], count, &k->orc)) {
+		struct km_space *file = km_kernel_file_space(k);
+
 		km_kernel_add_finding(k, true, "ORC", "the unwind tables cannot be read");
-		return;
+		if (!file || !open_table(k, file, at[0], at[2], count, &k->orc))
+			return;
+		km_kernel_add_finding(k, false, "ORC", "of %s", k->file.path);
 	}
 	find_numbering(k);
 }
@@ -172,7 +202,8 @@ static const struct km_orc_source *table_for(struct km_kernel *k, u64 pc)
 		KM_LOCKED(&s->orc_once.lock);
 		if (!atomic_load_explicit(&s->orc_once.done, memory_order_relaxed)) {
 			if (k->has_orc_layout)
-				open_table(k, s->orc_ip, s->orc_entries, s->n_orcs, &s->orc);
+				open_table(k, &k->space, s->orc_ip, s->orc_entries, s->n_orcs,
+					   &s->orc);
 			atomic_store_explicit(&s->orc_once.done, true, memory_order_release);
 		}
 	}
@@ -200,7 +231,7 @@ struct km_unwind_rule km_unwind_rule_at(struct km_kernel *k, u64 pc,
 
 	if (source && source->mapped)
 		entry = km_orc_find(&source->table, pc, layout->entry_size);
-	else if (source && read_entry(k, source, pc, layout->entry_size, copy))
+	else if (source && read_entry(source, pc, layout->entry_size, copy))
 		entry = copy;
 	return entry ? km_orc_decode(entry, layout, numbering) : none;
 }

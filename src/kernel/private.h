@@ -49,6 +49,7 @@ struct km_member_table {
 /* A table of unwind rules: where it lies in the file as it was in memory, or, where pages have to be
  * decoded first, its address alone. A walk over all stacks touches a tenth of it. */
 struct km_orc_source {
+	struct km_space *space; /* that it lies in: the dump's, or that of the kernel's own file */
 	struct km_orc_table table;
 	u64 ip_address, entries_address;
 	u32 count;
@@ -94,6 +95,15 @@ struct km_module_list {
 	char problem[160];
 };
 
+/* The kernel's own file, where the user named one (file.c). */
+struct km_kernel_file {
+	struct km_once once;
+	char *path; /* NULL: none was named */
+	struct km_image *image;
+	struct km_space space; /* the file's contents, at the addresses that they ran at */
+	u64 moved;	       /* by how much they differ from those that it was linked for */
+};
+
 struct km_kernel {
 	struct km_image *image;
 	const struct km_arch *arch;
@@ -122,6 +132,7 @@ struct km_kernel {
 
 	struct km_types *types;
 	struct km_view btf_view;
+	struct km_space *btf_space; /* that btf_view is of */
 	_Atomic(struct km_member_table *) member_tables;
 	pthread_mutex_t members_lock;
 
@@ -132,6 +143,8 @@ struct km_kernel {
 	struct km_orc_layout orc_layout;
 	bool has_orc_layout, layout_of_types;
 	_Atomic(const struct km_orc_numbering *) numbering;
+
+	struct km_kernel_file file;
 
 	u64 exports;	     /* an entry of the table of exported symbols; 0: not known */
 	u64 thread_size;
@@ -145,6 +158,12 @@ extern const struct km_kernel_setup {
 	bool (*setup)(struct km_kernel *k, const struct km_kernel_options *options,
 		      struct km_str *tried);
 } km_kernel_setup_x86_64, km_kernel_setup_arm64;
+
+/* file.c: the contents of the kernel's own file; NULL where none was named, or it is another kernel's. */
+struct km_space *km_kernel_file_space(struct km_kernel *k);
+void km_kernel_file_close(struct km_kernel *k);
+/* banner.c: the release in the first banner of [START, END). */
+bool km_find_banner(struct km_space *space, u64 start, u64 end, char *buf, size_t size);
 
 /* vmcoreinfo.c */
 struct km_error *km_vmcoreinfo_load_file(struct km_kernel *k, const char *path) km_must_check;

@@ -130,10 +130,22 @@ static void find_kallsyms(struct km_kernel *k)
 
 	km_auto_error struct km_error *error =
 		km_kallsyms_open(&k->space, &hints, NULL, &k->kallsyms);
-	if (error) {
+	if (!error)
+		return;
+	k->kallsyms = NULL;
+	km_kernel_add_finding(k, true, "kallsyms", "%s", error->message);
+	struct km_space *file = km_kernel_file_space(k);
+
+	if (!file)
+		return;
+	hints.moved = k->file.moved;
+	km_auto_error struct km_error *of_file =
+		km_kallsyms_open(file, &hints, NULL, &k->kallsyms);
+
+	if (of_file)
 		k->kallsyms = NULL;
-		km_kernel_add_finding(k, true, "kallsyms", "%s", error->message);
-	}
+	km_kernel_add_finding(k, of_file != NULL, "kallsyms", "of %s%s%s", k->file.path,
+			      of_file ? ": " : "", of_file ? of_file->message : "");
 }
 
 struct km_kallsyms *km_kernel_kallsyms(struct km_kernel *k)

@@ -9,7 +9,7 @@
 enum {
 	BTF_MAGIC = 0xeb9f,
 	BTF_HEADER = 24,
-	BTF_MAX = 256 << 20, /* a body of types larger than this is a mistake */
+	BTF_MAX = 256 << 20,   /* a body of types larger than this is a mistake */
 	SCAN_LEAST = 64 << 10, /* what is smaller is no kernel's, and its magic chance */
 };
 
@@ -29,23 +29,23 @@ static u64 btf_size(const u8 *header)
 	return end;
 }
 
-static u64 btf_size_at(struct km_kernel *k, u64 address)
+static u64 btf_size_at(struct km_space *space, u64 address)
 {
 	u8 header[BTF_HEADER];
 
-	if (km_read(k, address, header, sizeof(header)) != KM_OK)
+	if (km_space_read(space, address, header, sizeof(header)) != KM_OK)
 		return 0;
 	return btf_size(header);
 }
 
 /* Looks through the kernel's image for a header of BTF. It is aligned to 4 bytes at least. */
-static u64 scan_for_btf(struct km_kernel *k, u64 *ret_size)
+static u64 scan_for_btf(struct km_kernel *k, struct km_space *space, u64 *ret_size)
 {
 	u8 page[4096 + BTF_HEADER];
 
 	for (u64 at = k->image_start; at < k->image_end; at += 4096) {
 		enum km_status status;
-		size_t have = km_space_read_partial(&k->space, at, page, sizeof(page), &status);
+		size_t have = km_space_read_partial(space, at, page, sizeof(page), &status);
 
 		if (!have)
 			continue;
@@ -56,7 +56,8 @@ static u64 scan_for_btf(struct km_kernel *k, u64 *ret_size)
 			u8 first = 1;
 			u64 strings = at + i + km_load32(page + i + 4) + km_load32(page + i + 16);
 
-			if (size >= SCAN_LEAST && km_read(k, strings, &first, 1) == KM_OK && !first &&
+			if (size >= SCAN_LEAST &&
+			    km_space_read(space, strings, &first, 1) == KM_OK && !first &&
 			    size <= k->image_end - (at + i)) {
 				*ret_size = size;
 				return at + i;
@@ -66,50 +67,74 @@ static u64 scan_for_btf(struct km_kernel *k, u64 *ret_size)
 	return 0;
 }
 
-static u64 locate_btf(struct km_kernel *k, u64 *ret_size)
+static u64 locate_btf(struct km_kernel *k, struct km_space *space, u64 *ret_size)
 {
 	u64 start = km_own_symbol(k, "__start_BTF"), stop = km_own_symbol(k, "__stop_BTF");
 
-	if (start && stop > start && stop - start <= BTF_MAX && btf_size_at(k, start)) {
+	if (start && stop > start && stop - start <= BTF_MAX && btf_size_at(space, start)) {
 		*ret_size = stop - start;
 		return start;
 	}
 	if (start) {
-		*ret_size = btf_size_at(k, start);
+		*ret_size = btf_size_at(space, start);
 		if (*ret_size)
 			return start;
 	}
-	start = scan_for_btf(k, ret_size);
+	start = scan_for_btf(k, space, ret_size);
 	if (start)
 		km_kernel_add_finding(k, false, "BTF", "found by its magic at 0x%llx",
 				      (unsigned long long)start);
 	return start;
 }
 
-static void find_types(struct km_kernel *k)
+/* The types in SPACE; a finding where there are none that can be read. */
+static bool take_types(struct km_kernel *k, struct km_space *space)
 {
-	u64 size, start = locate_btf(k, &size);
+	u64 size, start = locate_btf(k, space, &size);
 
 	if (!start) {
-		km_kernel_add_finding(k, true, "BTF",
-				      "none in the kernel's image: types are what VMCOREINFO names");
-		return;
+		km_kernel_add_finding(
+			k, true, "BTF",
+			"none in the kernel's image: types are what VMCOREINFO names");
+		return false;
 	}
-	enum km_status status = km_space_view(&k->space, start, size, &k->btf_view);
+	enum km_status status = km_space_view(space, start, size, &k->btf_view);
 
 	if (status != KM_OK) {
 		km_kernel_add_finding(k, true, "BTF", "at 0x%llx, %llu bytes: %s",
 				      (unsigned long long)start, (unsigned long long)size,
 				      km_status_text(status));
-		return;
+		return false;
 	}
 	km_auto_error struct km_error *error =
 		km_btf_open(k->btf_view.data, k->btf_view.size, NULL, &k->types);
-	if (error) {
-		k->types = NULL;
+	k->btf_space = space;
+	if (!error)
+		return true;
+	k->types = NULL;
+	km_space_unview(space, &k->btf_view);
+	km_kernel_add_finding(k, true, "BTF", "%s", error->message);
+	return false;
+}
+
+static void find_types(struct km_kernel *k)
+{
+	bool found = take_types(k, &k->space);
+
+	if (found && !km_types_problem(k->types))
+		return;
+	struct km_space *file = km_kernel_file_space(k);
+
+	if (!file)
+		return;
+	if (found) { /* not all of them */
+		km_types_free(km_take(k->types));
 		km_space_unview(&k->space, &k->btf_view);
-		km_kernel_add_finding(k, true, "BTF", "%s", error->message);
 	}
+	if (take_types(k, file) || (found && take_types(k, &k->space)))
+		km_kernel_add_finding(k, false, "BTF", "of %s",
+				      k->btf_space == file ? k->file.path
+							   : "the dump all the same");
 }
 
 const struct km_types *km_kernel_types(struct km_kernel *k)
@@ -122,7 +147,8 @@ void km_types_release(struct km_kernel *k)
 {
 	if (k->types)
 		km_types_free(k->types);
-	km_space_unview(&k->space, &k->btf_view);
+	if (k->btf_space)
+		km_space_unview(k->btf_space, &k->btf_view);
 }
 
 /* The kinds that NAME may be of, its prefix taken off. */
