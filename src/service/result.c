@@ -14,7 +14,7 @@ static const char *const verdicts[] = {"nothing", "log", "incomplete", "saved"};
 static const char *const ends[] = {"done",    "failed", "crashed", "late",
 				   "stalled", "stuck",	"skipped"};
 
-const char *km_verdict_name(enum km_verdict verdict)
+const char *km_outcome_name(enum km_outcome verdict)
 {
 	return verdict < KM_ARRAY_SIZE(verdicts) ? verdicts[verdict] : verdicts[0];
 }
@@ -91,7 +91,7 @@ static void write_members(const void *object, const struct member *members, size
 			km_str_add(out, *(const bool *)at ? "true" : "false");
 			break;
 		case VERDICT:
-			km_str_addf(out, "\"%s\"", km_verdict_name(*(const enum km_verdict *)at));
+			km_str_addf(out, "\"%s\"", km_outcome_name(*(const enum km_outcome *)at));
 			break;
 		case END:
 			km_str_addf(out, "\"%s\"", km_step_end_name(*(const enum km_step_end *)at));
@@ -241,7 +241,7 @@ static void keep(const struct member *m, void *object, const char *text)
 		*(bool *)at = !strcmp(text, "true");
 		break;
 	case VERDICT:
-		*(enum km_verdict *)at = name_index(text, verdicts, KM_ARRAY_SIZE(verdicts));
+		*(enum km_outcome *)at = name_index(text, verdicts, KM_ARRAY_SIZE(verdicts));
 		break;
 	case END:
 		*(enum km_step_end *)at = name_index(text, ends, KM_ARRAY_SIZE(ends));

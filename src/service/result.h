@@ -9,13 +9,13 @@
 #include "base/base.h"
 
 #define KM_RESULT_FILE	     "result.json"
-#define KM_RESULT_INCOMPLETE ".incomplete" /* end of the folder's name until the dump is verified */
+#define KM_RESULT_UNFINISHED ".incomplete" /* end of the folder's name until the dump is verified */
 
-enum km_verdict {
-	KM_VERDICT_NOTHING,    /* not even the log */
-	KM_VERDICT_LOG,	       /* the log, perhaps the summary; no dump */
-	KM_VERDICT_INCOMPLETE, /* a dump that lacks pages, or could not be verified */
-	KM_VERDICT_SAVED,      /* complete, read back, its checksums agree */
+enum km_outcome {
+	KM_OUTCOME_NOTHING,    /* not even the log */
+	KM_OUTCOME_LOG,	       /* the log, perhaps the summary; no dump */
+	KM_OUTCOME_INCOMPLETE, /* a dump that lacks pages, or could not be verified */
+	KM_OUTCOME_SAVED,      /* complete, read back, its checksums agree */
 };
 
 enum km_step_end {
@@ -39,11 +39,11 @@ struct km_step {
 enum { KM_STEPS_MAX = 64 };
 
 struct km_result {
-	enum km_verdict verdict;
+	enum km_outcome verdict;
 	char host[65], release[65]; /* of the dead kernel; "" where they could not be read */
 	char panic[256];	    /* its last words; "" */
 	char target[160]; /* what was written to, as in the plan: "directory UUID=… /var/crash" */
-	char folder[160]; /* the folder's (or raw dump's) name, without KM_RESULT_INCOMPLETE */
+	char folder[160]; /* the folder's (or raw dump's) name, without KM_RESULT_UNFINISHED */
 	u64 time;	  /* seconds since 1970 when it was saved, by the machine's clock */
 	u64 dump_bytes;
 	int level; /* -1 where there is no dump */
@@ -56,7 +56,7 @@ struct km_result {
 	u32 n_steps;
 };
 
-const char *km_verdict_name(enum km_verdict verdict);
+const char *km_outcome_name(enum km_outcome verdict);
 const char *km_step_end_name(enum km_step_end end);
 
 void km_result_write(const struct km_result *result, struct km_str *ret);

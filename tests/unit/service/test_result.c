@@ -5,7 +5,7 @@
 static void test_what_is_written_is_read(void **state)
 {
 	static struct km_result first = {
-		.verdict = KM_VERDICT_INCOMPLETE,
+		.verdict = KM_OUTCOME_INCOMPLETE,
 		.host = "db \"1\"",
 		.release = "6.12",
 		.panic = "Oops: \x1b[2J \\ end",
@@ -23,7 +23,7 @@ static void test_what_is_written_is_read(void **state)
 	(void)state;
 	km_result_write(&first, &text);
 	assert_no_error(km_result_read(text.data, text.len, &second));
-	assert_int_equal(second.verdict, KM_VERDICT_INCOMPLETE);
+	assert_int_equal(second.verdict, KM_OUTCOME_INCOMPLETE);
 	assert_string_equal(second.host, first.host);
 	assert_string_equal(second.panic, "Oops: \\x1b[2J \\ end");
 	assert_true(second.dump_bytes == UINT64_MAX);
