@@ -21,11 +21,12 @@ check-lab: ## every scenario, every kernel, 2,000 damaged dumps
 	@scripts/install-deps build test lab
 	@tests/run check-lab
 
-check-peers: ## side by side with crash and drgn in a chroot (needs root)
+check-peers: ## side by side with crash, drgn and makedumpfile in a chroot (needs root)
 	@scripts/install-deps build test lab peers
 	@$(MAKE) --no-print-directory build
 	@tests/peers/check
 	@tests/peers/layouts
+	@tests/peers/pages
 
 bench: ## speed and memory beside the peers, in one run
 	@scripts/install-deps build lab peers

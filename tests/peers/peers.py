@@ -128,7 +128,8 @@ def set_up(suite_name, release):
     suite = Suite(suite_name) if suite_name else newest_suite() or Suite("trixie")
     debug = debug_directory(release)
     if not suite.exists() or not (debug / "vmlinux").exists():
-        command = [str(TOP / "tests" / "peers" / "setup"), "--suite", suite.name, "--kernel", release]
+        command = [str(TOP / "tests" / "peers" / "setup"), "--suite", suite.name,
+                   "--also", "trixie-backports", "--kernel", release]
         if os.geteuid() != 0:
             fail("peers or debug symbols are missing; as root: " + " ".join(command))
         if subprocess.run(command, check=False).returncode:
