@@ -12,6 +12,7 @@ extern const struct km_command km_command_dis;
 extern const struct km_command km_command_eval;
 extern const struct km_command km_command_foreach;
 extern const struct km_command km_command_help;
+extern const struct km_command km_command_kexec;
 extern const struct km_command km_command_kmem;
 extern const struct km_command km_command_list;
 extern const struct km_command km_command_log;
@@ -48,6 +49,7 @@ const struct km_command *const km_commands[] = {
 	&km_command_eval,
 	&km_command_foreach,
 	&km_command_help,
+	&km_command_kexec,
 	&km_command_kmem,
 	&km_command_list,
 	&km_command_log,

@@ -21,6 +21,7 @@ LINES = {
     'eval': ['eval 1 + 1'],
     'foreach': ['foreach bt', 'foreach ps -a'],
     'help': ['help', 'help bt', 'ps --help'],
+    'kexec': ['kexec', 'kexec -v', 'kexec -p -e'],
     'kmem': ['kmem -i', 'kmem -s', 'kmem init_task', 'kmem -S task_struct', 'kmem -f', 'kmem -p 1000',
              'kmem -m flags,lru 1000', 'kmem -g', 'kmem -v', 'kmem -V', 'kmem -n', 'kmem -z', 'kmem -o',
              'kmem -h'],
