@@ -18,6 +18,11 @@ struct km_subcommand {
 	int (*run)(int argc, char **argv);
 };
 
+int km_app_capture(int argc, char **argv);
+int km_app_decrypt(int argc, char **argv);
+int km_app_keygen(int argc, char **argv);
+int km_app_makedumpfile(int argc, char **argv);
+int km_app_verify(int argc, char **argv);
 int km_app_dmesg(int argc, char **argv);
 int km_app_vmcore_dmesg(int argc, char **argv);
 int km_app_open(int argc, char **argv);

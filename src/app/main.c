@@ -8,6 +8,10 @@
 
 static const struct km_subcommand subcommands[] = {
 	{"open", "look into a dump (the default)", km_app_open},
+	{"capture", "save the memory of a dead machine, as makedumpfile(8)", km_app_capture},
+	{"verify", "is a dump what was written?", km_app_verify},
+	{"keygen", "keys for encrypted captures", km_app_keygen},
+	{"decrypt", "open an encrypted capture", km_app_decrypt},
 	{"dmesg", "the dead kernel's messages, as vmcore-dmesg(8)", km_app_dmesg},
 	{"schema", "the shape of what commands write with --json", km_app_schema},
 };
@@ -30,6 +34,8 @@ int main(int argc, char **argv)
 	name = name ? name + 1 : argv[0];
 	if (name && !strcmp(name, "crash"))
 		return km_app_open(argc, argv);
+	if (name && !strcmp(name, "makedumpfile"))
+		return km_app_makedumpfile(argc, argv);
 	if (name && !strcmp(name, "vmcore-dmesg"))
 		return km_app_vmcore_dmesg(argc, argv);
 	if (argc < 2)

@@ -3,8 +3,12 @@
 #ifndef KM_CAPTURE_CAPTURE_H
 #define KM_CAPTURE_CAPTURE_H
 
+#include "capture/crypt.h"
+#include "capture/dest.h"
 #include "capture/dmesg.h"
 #include "capture/filter.h"
+#include "capture/rearrange.h"
 #include "capture/run.h"
+#include "capture/verify.h"
 
 #endif

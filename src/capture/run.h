@@ -12,6 +12,7 @@
 #include "base/base.h"
 #include "image/image.h"
 #include "kernel/kernel.h"
+#include "capture/filter.h"
 
 enum km_compression {
 	KM_COMPRESS_NONE,
@@ -26,14 +27,9 @@ enum km_capture_format {
 	KM_CAPTURE_ELF,
 };
 
-/* Bits of makedumpfile's dump level (-d). */
-#define KM_LEVEL_ZERO	       1
-#define KM_LEVEL_CACHE	       2 /* page cache without private data */
-#define KM_LEVEL_CACHE_PRIVATE 4 /* page cache with private data */
-#define KM_LEVEL_USER	       8
-#define KM_LEVEL_FREE	       16
-#define KM_LEVEL_MAX	       31
-#define KM_LEVELS_TRIED	       8
+#define KM_LEVELS_TRIED 8
+
+struct km_dest_ops;
 
 struct km_capture_options {
 	enum km_capture_format format;
@@ -58,6 +54,8 @@ struct km_capture_options {
 	 * be opened is saved whole. */
 	struct km_kernel *kernel;
 	struct km_kernel_options kernel_options; /* for opening it here */
+	bool no_windows;			 /* read /proc/vmcore with read(2), not mmap(2) */
+	const struct km_dest_ops *dest_ops;	 /* how files are written; NULL: by the system */
 	const struct km_log *log;
 };
 
@@ -68,14 +66,14 @@ struct km_capture_target {
 	int fd; /* -1: by paths */
 };
 
-/* Pages by why they were left out. What a page is counted as is the filter's to say. */
+/* What was saved, in pages. */
 struct km_capture_pages {
-	u64 present;	/* the source has or had them */
-	u64 holes;	/* frame numbers below the highest with no memory */
-	u64 kept;	/* zero pages among them */
-	u64 zero;	/* pages of zeros among the kept: they take no room */
-	u64 unreadable; /* to be kept, but the source could not give them */
-	u64 cache, cache_private, user, free, hwpoison, offline;
+	struct km_filter_counts filter; /* by what they are */
+	u64 max_pfn;			/* 1 + the highest frame */
+	u64 kept;			/* pages of zeros among them */
+	u64 zero;			/* kept pages that are all zeros: they take no room */
+	u64 unreadable;			/* to be kept, but the source could not give them */
+	u64 unwritten;			/* to be kept, but the target took no more */
 };
 
 enum km_capture_outcome {
@@ -86,8 +84,9 @@ enum km_capture_outcome {
 struct km_capture_result {
 	enum km_capture_outcome outcome;
 	int level;	    /* the one that was saved, after the filter's own check */
-	bool level_lowered; /* the filter's check failed at the level asked for */
-	char why[256];	    /* of an incomplete dump, or of a lowered level; "" otherwise */
+	struct km_filter_verdict verdict; /* of that check */
+	char why[256]; /* of an incomplete dump; "" otherwise */
+	int os_errno;  /* of the target, where that is why */
 	struct km_capture_pages pages;
 	u64 bytes;	/* written, all files together */
 	u64 data_bytes; /* of them: pages */

@@ -473,6 +473,34 @@ static const u8 *elf_mapped(struct km_image *image, u64 paddr, size_t len)
 	return km_file_at(&image->files[0], piece->offset + (paddr - piece->start), len);
 }
 
+static bool elf_place(struct km_image *image, u64 paddr, u64 len, u64 *ret_offset)
+{
+	const struct elf_piece *piece = find_piece(image->format, paddr);
+
+	if (!piece || len > piece->end - paddr)
+		return false;
+	*ret_offset = piece->offset + (paddr - piece->start);
+	return true;
+}
+
+static void elf_forget(struct km_image *image, u64 paddr, u64 len)
+{
+	const struct elf *elf = image->format;
+	struct km_file *file = &image->files[0];
+	const struct elf_piece *piece = elf->pieces;
+	u64 end = paddr + len;
+
+	if (!file->map.data || file->flat)
+		return;
+	while (piece < elf->pieces + elf->n_pieces && piece->end <= paddr)
+		piece++;
+	for (; piece < elf->pieces + elf->n_pieces && piece->start < end; piece++) {
+		u64 start = km_max(paddr, piece->start), stop = km_min(end, piece->end);
+
+		km_mapping_forget(&file->map, piece->offset + (start - piece->start), stop - start);
+	}
+}
+
 static enum km_status elf_read(struct km_image *image, u64 paddr, void *buf, size_t len, bool keep)
 {
 	u8 *out = buf;
@@ -509,4 +537,6 @@ const struct km_image_ops km_elf_ops = {
 	.read = elf_read,
 	.mapped = elf_mapped,
 	.page_status = elf_page_status,
+	.place = elf_place,
+	.forget = elf_forget,
 };

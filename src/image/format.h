@@ -116,6 +116,10 @@ struct km_image_ops {
 	enum km_status (*read)(struct km_image *image, u64 paddr, void *buf, size_t len, bool keep);
 	const u8 *(*mapped)(struct km_image *image, u64 paddr, size_t len);
 	enum km_status (*page_status)(struct km_image *image, u64 paddr);
+	/* Where in the file these bytes lie together; false where they do not. NULL: nowhere. */
+	bool (*place)(struct km_image *image, u64 paddr, u64 len, u64 *ret_offset);
+	/* Lets go of the memory behind these bytes. NULL: they are looked up in one piece. */
+	void (*forget)(struct km_image *image, u64 paddr, u64 len);
 	/* Fills image->ranges when they are first asked for; NULL: open() did. */
 	void (*find_ranges)(struct km_image *image);
 	bool shares_pages; /* frames may share bytes of the file: those are not poked for one of them */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "image/format.h"
 #include "image/packed.h"
@@ -307,12 +308,39 @@ enum km_status km_image_read(struct km_image *image, u64 paddr, void *buf, size_
 	return status;
 }
 
+enum km_status km_image_check(struct km_image *image, const u8 *at, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < image->n_files; i++) {
+		const struct km_mapping *map = &image->files[i].map;
+
+		if (map->data && at >= map->data && at < map->data + map->size)
+			return km_file_check(&image->files[i], at, len);
+	}
+	return KM_OK;
+}
+
+enum km_status km_image_file_read(struct km_image *image, size_t file, u64 offset, void *buf,
+				  size_t len)
+{
+	return file < image->n_files ? km_file_read(&image->files[file], offset, buf, len)
+				     : KM_ABSENT;
+}
+
+u64 km_image_file_size(const struct km_image *image, size_t file)
+{
+	return file < image->n_files ? image->files[file].size : 0;
+}
+
 void km_image_forget(struct km_image *image, u64 paddr, u64 len)
 {
 	struct km_mapping *map;
 	u64 offset;
 
-	if (mapping_of(image, paddr, len, &map, &offset))
+	if (image->ops->forget)
+		image->ops->forget(image, paddr, len);
+	else if (mapping_of(image, paddr, len, &map, &offset))
 		km_mapping_forget(map, offset, len);
 }
 
@@ -397,10 +425,32 @@ enum km_status km_image_view(struct km_image *image, u64 paddr, size_t len, stru
 	return KM_OK;
 }
 
+enum km_status km_image_window(struct km_image *image, u64 paddr, size_t len, struct km_view *ret)
+{
+	struct km_file *file = &image->files[0];
+	u64 offset, skip;
+	void *data;
+
+	*ret = (struct km_view){0};
+	if (!file->made_up || file->flat || is_patched(image, paddr, len) || !image->ops->place ||
+	    !image->ops->place(image, paddr, len, &offset))
+		return KM_UNKNOWN;
+	skip = offset & ((u64)sysconf(_SC_PAGESIZE) - 1);
+	data = mmap(NULL, len + skip, PROT_READ, MAP_PRIVATE, file->fd, (off_t)(offset - skip));
+	if (data == MAP_FAILED)
+		return KM_UNKNOWN;
+	*ret = (struct km_view){
+		.data = (u8 *)data + skip, .size = len, .opaque = data, .mapped = len + skip};
+	return KM_OK;
+}
+
 void km_image_unview(struct km_image *image, struct km_view *view)
 {
 	(void)image;
-	free(view->opaque);
+	if (view->mapped)
+		munmap(view->opaque, view->mapped);
+	else
+		free(view->opaque);
 	*view = (struct km_view){0};
 }
 

@@ -10,6 +10,7 @@
 #define KM_IMAGE_IMAGE_H
 
 #include "base/base.h"
+#include "image/kdump_layout.h"
 
 struct km_image;
 
@@ -75,6 +76,7 @@ struct km_view {
 	const u8 *data;
 	size_t size;
 	void *opaque;
+	size_t mapped; /* bytes at OPAQUE that are mapped for this view alone; 0: it was allocated */
 };
 
 /*
@@ -117,9 +119,25 @@ enum km_status km_image_read(struct km_image *image, u64 paddr, void *buf, size_
 enum km_status km_image_view(struct km_image *image, u64 paddr, size_t len, struct km_view *ret);
 void km_image_unview(struct km_image *image, struct km_view *view);
 
+/* /proc/vmcore only, which is not mapped as a whole (its mmap builds page tables eagerly): maps LEN bytes
+ * at PADDR for this view, as far as that is a small part of the memory. KM_UNKNOWN where it cannot be had:
+ * then read. Give it back with km_image_unview(). */
+enum km_status km_image_window(struct km_image *image, u64 paddr, size_t len, struct km_view *ret);
+
 /* Like km_image_view(), but only where no copy is needed: NULL otherwise. The pointer stays valid
  * for the image's life; nothing is to be given back. */
 const u8 *km_image_mapped(struct km_image *image, u64 paddr, size_t len);
+
+/* Whether LEN bytes at AT, which km_image_mapped() or a view has given and which were just read, were
+ * what the file says: KM_IO where the system failed to bring them in, and they read as zeros. */
+enum km_status km_image_check(struct km_image *image, const u8 *at, size_t len);
+
+/* Bytes of the dump file itself, of PATHS[FILE] of the open; of what was flattened where it is that.
+ * KM_OK, KM_TRUNCATED or KM_IO. For checksums; memory is read with the calls above. */
+enum km_status km_image_file_read(struct km_image *image, size_t file, u64 offset, void *buf,
+				  size_t len);
+/* Its size in the same sense. */
+u64 km_image_file_size(const struct km_image *image, size_t file);
 
 /* Who has gone through LEN bytes and will not come back says so: what of the file lies in this process's
  * memory for them is let go. Nothing changes in what is read; pointers into them stay valid. */

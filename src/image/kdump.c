@@ -616,6 +616,26 @@ static enum km_status kdump_page_status(struct km_image *image, u64 paddr)
 	return find_page(kdump, paddr >> kdump->shift, &page);
 }
 
+/* Pages lie in the order of their frames, as writers write them; one that lies elsewhere is read again
+ * from the file, at worst. */
+static void kdump_forget(struct km_image *image, u64 paddr, u64 len)
+{
+	struct kdump *kdump = image->format;
+	u64 pfn = paddr >> kdump->shift, end = (paddr + len) >> kdump->shift;
+	struct kdump_page first, last;
+	struct km_file *file;
+
+	while (pfn < end && find_page(kdump, pfn, &first))
+		pfn++;
+	while (pfn < end && find_page(kdump, end - 1, &last))
+		end--;
+	if (pfn >= end || first.part != last.part || last.offset <= first.offset)
+		return;
+	file = first.part->file;
+	if (file->map.data && !file->flat)
+		km_mapping_forget(&file->map, first.offset, last.offset - first.offset);
+}
+
 /* The next frame from PFN on whose bit in the 1st bitmap is VALUE, or the end. */
 static u64 next_memory(const struct kdump_part *part, u64 pfn, u64 end, bool value)
 {
@@ -662,6 +682,7 @@ const struct km_image_ops km_kdump_ops = {
 	.read = kdump_read,
 	.mapped = kdump_mapped,
 	.page_status = kdump_page_status,
+	.forget = kdump_forget,
 	.find_ranges = kdump_find_ranges,
 	.shares_pages = true,
 	.view_block = 64 * 1024,

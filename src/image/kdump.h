@@ -5,15 +5,6 @@
 
 #include "image/format.h"
 
-/* Flags of a page descriptor, and of the header's status. */
-#define KDUMP_ZLIB	       0x01
-#define KDUMP_LZO	       0x02
-#define KDUMP_SNAPPY	       0x04
-#define KDUMP_INCOMPLETE       0x08
-#define KDUMP_EXCLUDED_VMEMMAP 0x10
-#define KDUMP_ZSTD	       0x20
-#define KDUMP_COMPRESSED       (KDUMP_ZLIB | KDUMP_LZO | KDUMP_SNAPPY | KDUMP_ZSTD)
-
 #define KDUMP_BLOCK_MIN 512u
 /* Small enough that no size which fits is another one in the other byte order. */
 #define KDUMP_BLOCK_MAX (128u << 10)

@@ -186,3 +186,33 @@ bool km_printk_safe_read(struct km_kernel *k, unsigned which, unsigned cpu,
 				      km_min(ret->len, room));
 	return true;
 }
+
+/* A number until 5.11; then struct latched_seq, of whose two values the counter's lowest bit names the one
+ * that holds. */
+struct km_maybe km_printk_clear_seq(struct km_kernel *k)
+{
+	enum { L_LATCH, L_SEQUENCE, L_VAL, L_ROWS };
+	static const struct km_member_row rows[] = {
+		[L_LATCH] = {"latched_seq", "latch.seqcount.sequence|latch.sequence"},
+		[L_SEQUENCE] = {"latched_seq", "="},
+		[L_VAL] = {"latched_seq", "val"},
+	};
+	const struct km_slot *slots = km_kernel_members(k, rows, L_ROWS);
+	u64 address = km_symbol_address(k, "clear_seq");
+	struct km_maybe latch = {.status = KM_OK}, ret = {.status = KM_NOT_IN_KERNEL};
+
+	if (!address || !slots)
+		return ret;
+	if (!slots[L_SEQUENCE].present) {
+		ret.status = km_read_u64(k, address, &ret.value);
+		return ret;
+	}
+	if (!slots[L_VAL].present)
+		return ret;
+	latch = km_member(k, &slots[L_LATCH], address);
+	if (latch.status)
+		return latch;
+	ret.status = km_read_u64(k, address + slots[L_VAL].offset + 8 * (latch.value & 1),
+				 &ret.value);
+	return ret;
+}

@@ -46,6 +46,9 @@ struct km_error *km_printk_snapshot(struct km_kernel *k, const struct km_job *jo
 void km_printk_free(struct km_printk *log);
 KM_DEFINE_CLEANUP(struct km_printk *, km_printk_free)
 
+/* The sequence number of the first record after the log was last cleared (`dmesg -C`). */
+struct km_maybe km_printk_clear_seq(struct km_kernel *k);
+
 /*
  * One CPU's buffer of messages that waited for a safe moment (4.10 to 5.14, struct printk_safe_seq_buf):
  * what `log -s` shows.

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Pages of the source for one thread that goes through them in order: in place where they can be. */
+#ifndef KM_CAPTURE_PAGES_H
+#define KM_CAPTURE_PAGES_H
+
+#include "base/base.h"
+#include "image/image.h"
+
+/* Physical memory that is to be overwritten before it is saved. */
+struct km_erase {
+	struct km_range *ranges; /* sorted, disjoint; owned */
+	size_t n;
+	struct km_str text; /* makedumpfile's eraseinfo: a line "erase NAME SIZE" each */
+};
+
+struct km_pages {
+	struct km_image *source;
+	u32 shift;
+	bool no_windows;	      /* read page by page */
+	const struct km_erase *erase; /* NULL: nothing */
+	struct km_view window;
+	u64 window_start; /* physical */
+	u64 forgotten;	  /* all below it has been let go */
+	u8 *copy;	  /* room for a page */
+};
+
+struct km_error *km_pages_init(struct km_pages *pages, struct km_image *source, u32 shift,
+			       const struct km_erase *erase, bool no_windows) km_must_check;
+void km_pages_done(struct km_pages *pages);
+/* The page PFN: good until the next call. */
+enum km_status km_pages_get(struct km_pages *pages, u64 pfn, const u8 **ret);
+/* Whether what was got was what the source says, after it was used. */
+enum km_status km_pages_check(struct km_pages *pages, const u8 *page);
+/* Lets go of the memory behind the frames [FIRST, END). */
+void km_pages_forget(struct km_pages *pages, u64 first, u64 end);
+
+#endif
