@@ -331,6 +331,8 @@ static void guess_by_elfcorehdr(struct km_kimage *image)
 	km_auto_elfcorehdr struct km_elfcorehdr headers = {0};
 	km_auto_error struct km_error *unreadable = km_kimage_elfcorehdr(image, &headers);
 
+	if (unreadable)
+		return;
 	for (size_t i = 0; i < image->n_segments; i++)
 		km_vec_for_each (&headers.parts, part)
 			if (!part->is_note && part->offset != part->paddr &&

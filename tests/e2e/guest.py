@@ -8,8 +8,9 @@ import tempfile
 from conftest import ROOT
 
 sys.path.insert(0, os.path.join(ROOT, 'lab'))
-from kmlab import boot, kernel as kernels  # noqa: E402
+from kmlab import boot, kernel as kernels, module, tools  # noqa: E402
 from kmlab.cache import Cache  # noqa: E402
+from kmlab.run import run as run_program  # noqa: E402
 
 
 def fetch_kernel(series):
@@ -30,3 +31,32 @@ def boot_guest(series, script, with_kernel=False, files=None, **recipe):
         return boot.run(cache, kernel, boot.Recipe(script=script, files=files, **recipe), folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def build_module(series, source, name):
+    """NAME.ko made of the folder SOURCE, for the lab's kernel of SERIES: its bytes."""
+    cache, kernel = fetch_kernel(series)
+    # The headers are linked, not copied: it has to be on the cache's file system.
+    with tempfile.TemporaryDirectory(dir=cache.folder('boot')) as folder:
+        target = os.path.join(folder, 'source')
+        shutil.copytree(source, target)
+        build = module.make_tree(kernel, folder)
+        module.wrap_programs(os.path.join(folder, 'tree'), tools.fetch(cache, 'forky'))
+        compiler = module.compiler(build)
+        run_program(['make', '-C', build, f'M={target}', f'CC={compiler}',
+                     *module.unknown_options(compiler), 'CONFIG_DEBUG_INFO_BTF_MODULES=', 'modules'],
+                    what=f'building {name}.ko for {kernel.release}')
+        with open(os.path.join(target, f'{name}.ko'), 'rb') as file:
+            return file.read()
+
+
+def capture_initramfs(series, script, programs=()):
+    """An initramfs that runs SCRIPT, for a kernel that a guest starts by kexec: its bytes. `section` works
+    there as in the guest itself."""
+    cache, kernel = fetch_kernel(series)
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, 'initramfs')
+        boot.initramfs(cache, path, kernel,
+                       boot.Recipe(script=script, modules=(), programs=list(programs)))
+        with open(path, 'rb') as file:
+            return file.read()
