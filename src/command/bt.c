@@ -270,25 +270,17 @@ static struct km_error *choose(struct km_session *session, struct km_args *args,
 
 /* ---- -v and -E ------------------------------------------------------------------------------------ */
 
-enum { THREAD_CPU };
-static const struct km_member_row thread_rows[] = {
-	[THREAD_CPU] = {"task_struct", "thread_info.cpu"},
-};
-
 /* include/uapi/linux/magic.h: written at the end of every kernel stack since 2.6.29. */
 enum { STACK_END_MAGIC = 0x57ac6e9d };
 
 static struct km_error *check_overflow(struct km_session *session, const struct km_tasks *tasks)
 {
 	struct km_kernel *k = session->kernel;
-	const struct km_slot *slots = km_kernel_members(k, thread_rows, KM_ARRAY_SIZE(thread_rows));
 	size_t found = 0, unread = 0;
 
-	if (!slots)
-		return km_error_nomem();
 	for (size_t i = 0; i < tasks->count; i++) {
 		const struct km_task *task = &tasks->items[i];
-		struct km_maybe cpu = km_member(k, &slots[THREAD_CPU], task->address);
+		struct km_maybe cpu = km_task_thread_cpu(k, task);
 		struct bt_overflow o = {.task = task->address,
 					.pid = task->pid,
 					.cpu = task->cpu,

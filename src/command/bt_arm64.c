@@ -7,25 +7,14 @@
 
 enum { LR = KM_ARM64_X0 + 30, TOP = 29, COLUMNS = 3 };
 
-/* struct pt_regs beyond struct user_pt_regs (arch/arm64/include/asm/ptrace.h) */
-enum { P_ORIG_X0, P_SYSCALL, N_MEMBERS };
-
-static const struct km_member_row rows[N_MEMBERS] = {
-	[P_ORIG_X0] = {"pt_regs", "orig_x0"},
-	[P_SYSCALL] = {"pt_regs", "syscallno"},
-};
-
 void bt_fill_arm64(struct km_kernel *k, const struct km_regs *regs, struct bt_registers *ret)
 {
-	const struct km_slot *slots = km_kernel_members(k, rows, N_MEMBERS);
 	const struct km_arch *arch = km_kernel_arch(k);
 	struct bt_frame place = {0};
 
 	ret->orig_x0 = ret->syscall_number = (struct km_maybe){.status = KM_UNKNOWN};
-	if (slots && ret->address) {
-		ret->orig_x0 = km_member(k, &slots[P_ORIG_X0], ret->address);
-		ret->syscall_number = km_member(k, &slots[P_SYSCALL], ret->address);
-	}
+	if (ret->address)
+		km_stack_system_call_arm64(k, ret->address, &ret->orig_x0, &ret->syscall_number);
 	if (ret->user || !km_regs_has(regs, LR))
 		return;
 	bt_name(k, arch->strip_signature(km_kernel_space(k), regs->value[LR]), false, &place);

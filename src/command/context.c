@@ -46,16 +46,10 @@ const struct km_kind km_kind_context = {
 void km_context_describe(struct km_session *session, const struct km_tasks *tasks,
 			 const struct km_task *task, int width, struct context_record *ret)
 {
-	static const struct km_member_row rows[] = {{"task_struct", "thread_info"}};
-	const struct km_slot *slot = km_kernel_members(session->kernel, rows, 1);
 	struct km_panic panic;
 
 	*ret = (struct context_record){.task = *task, .width = width};
-	/* CONFIG_THREAD_INFO_IN_TASK; before 4.9 it lay at the stack's lowest address. */
-	if (slot && slot->present)
-		ret->thread_info = task->address + slot->offset;
-	else
-		ret->thread_info = task->stack.value;
+	ret->thread_info = km_task_thread_info(session->kernel, task);
 	km_task_state_name(&tasks->states, task, ret->state_text, sizeof(ret->state_text));
 	ret->state = ret->state_text;
 	for (size_t i = 0; task->idle && i < tasks->n_idle; i++)

@@ -99,7 +99,6 @@ enum { MEMBERS_MAX = 16 };
 struct member {
 	char name[64];
 	struct km_slot slot;
-	struct km_member_row row;
 };
 
 struct members_view {

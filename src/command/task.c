@@ -88,8 +88,6 @@ static void free_members(member_vec *vec)
 static bool structure_of(struct km_kernel *k, const struct km_task *task, const char *type,
 			 struct km_value *ret)
 {
-	static const struct km_member_row rows[] = {{"task_struct", "thread_info"}};
-	const struct km_slot *slot = km_kernel_members(k, rows, 1);
 	struct km_type found;
 
 	if (!km_type(k, type, &found))
@@ -98,8 +96,7 @@ static bool structure_of(struct km_kernel *k, const struct km_task *task, const 
 		.type = km_ctype_of(found), .in_memory = true, .address = task->address};
 	if (strcmp(type, "struct thread_info"))
 		return true;
-	/* At the stack's lowest address, until CONFIG_THREAD_INFO_IN_TASK. */
-	ret->address = slot && slot->present ? task->address + slot->offset : task->stack.value;
+	ret->address = km_task_thread_info(k, task);
 	return ret->address != 0;
 }
 

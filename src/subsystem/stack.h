@@ -151,4 +151,8 @@ void km_stack_begin(const struct km_stacks *stacks, const struct km_stack *stack
 bool km_stack_is_pt_regs(struct km_kernel *k, u64 address, const u8 *bytes, struct km_regs *ret,
 			 bool *ret_user);
 
+/* What arm64 keeps of a system call in the struct pt_regs at PT_REGS: its first argument, its number. */
+void km_stack_system_call_arm64(struct km_kernel *k, u64 pt_regs, struct km_maybe *ret_orig_x0,
+				struct km_maybe *ret_number);
+
 #endif

@@ -16,6 +16,8 @@ enum {
 	C_SP,
 	C_PC,
 	PT_REGS,
+	PT_ORIG_X0,
+	PT_SYSCALL,
 	N_MEMBERS,
 };
 
@@ -26,6 +28,9 @@ static const struct km_member_row rows[N_MEMBERS] = {
 	[C_SP] = {"cpu_context", "sp"},
 	[C_PC] = {"cpu_context", "pc"},
 	[PT_REGS] = {"pt_regs", "="},
+	/* Beyond struct user_pt_regs (arch/arm64/include/asm/ptrace.h). */
+	[PT_ORIG_X0] = {"pt_regs", "orig_x0"},
+	[PT_SYSCALL] = {"pt_regs", "syscallno"},
 };
 
 enum { FIRST_SAVED = 19, LAST_SAVED = 28, OVERFLOW_STACK = 4096, ALIGN = 16 };
@@ -33,6 +38,17 @@ enum { FIRST_SAVED = 19, LAST_SAVED = 28, OVERFLOW_STACK = 4096, ALIGN = 16 };
 static const struct km_slot *slots_of(struct km_kernel *k)
 {
 	return km_kernel_members(k, rows, N_MEMBERS);
+}
+
+void km_stack_system_call_arm64(struct km_kernel *k, u64 pt_regs, struct km_maybe *ret_orig_x0,
+				struct km_maybe *ret_number)
+{
+	const struct km_slot *slots = slots_of(k);
+
+	if (!slots)
+		return;
+	*ret_orig_x0 = km_member(k, &slots[PT_ORIG_X0], pt_regs);
+	*ret_number = km_member(k, &slots[PT_SYSCALL], pt_regs);
 }
 
 /* Per-CPU pointers to the start of stacks that are as large as a task's. */

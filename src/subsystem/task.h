@@ -104,6 +104,11 @@ enum km_status km_task_arguments(struct km_kernel *k, const struct km_task *task
 /* CPU's scheduler clock (rq->clock, ns): what last_run is measured by. */
 struct km_maybe km_run_queue_clock(struct km_kernel *k, unsigned cpu);
 
+/* Where its struct thread_info lies; 0: not known. */
+u64 km_task_thread_info(struct km_kernel *k, const struct km_task *task);
+/* The CPU that its thread_info names; KM_NOT_IN_KERNEL where that has none, or lies on the stack. */
+struct km_maybe km_task_thread_cpu(struct km_kernel *k, const struct km_task *task);
+
 /* signal_struct.rlim[]: COUNT limits; KM_NOT_IN_KERNEL where this kernel has fewer. */
 enum { KM_RLIMITS = 16 };
 struct km_rlimit {

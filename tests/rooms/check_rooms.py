@@ -1,13 +1,17 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Checks the order of the rooms under src/: a room includes headers only of the rooms above it, and
-of each other room only its one public header. Prints every include that breaks this; exits 1 then."""
+of each other room only its one public header; and tables of member names stand in `kernel` and
+`subsystem` alone. Prints every line that breaks this; exits 1 then."""
 import os
 import re
 import sys
 
 ORDER = ['base', 'image', 'arch', 'debuginfo', 'kernel', 'value', 'subsystem', 'command', 'shell',
          'capture', 'loader', 'service', 'app']
+# The only rooms that know how the kernel's structures call their members.
+MEMBERS = re.compile(r'\bkm_member_row\b|\bkm_kernel_members\s*\(')
+MEMBER_ROOMS = ('kernel', 'subsystem')
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"')
 
 
@@ -26,10 +30,12 @@ def offences(source_root):
             path = os.path.join(folder, name)
             with open(path, encoding='utf-8') as lines:
                 for number, line in enumerate(lines, 1):
+                    where = f'{os.path.relpath(path, source_root)}:{number}'
+                    if room not in MEMBER_ROOMS and MEMBERS.search(line):
+                        yield f'{where}: names members; that is for {" and ".join(MEMBER_ROOMS)}'
                     found = INCLUDE.match(line)
                     if not found:
                         continue
-                    where = f'{os.path.relpath(path, source_root)}:{number}'
                     other = found.group(1).split('/')[0]
                     if '/' not in found.group(1):
                         yield f'{where}: "{found.group(1)}" is not named by its room'
