@@ -257,16 +257,13 @@ static struct km_error *walk_xarray(struct tree_walk *w)
 	struct km_kernel *k = w->session->kernel;
 	struct km_xarray_layout layout;
 	struct km_error *error = NULL;
-	struct km_type_member head;
-	struct km_type type;
 	struct km_xarray *array;
 	u64 root, entry;
 
 	/* Before 4.20 radix trees were of nodes of their own. */
-	if (!km_xarray_layout(k, &layout) || !km_type(k, "struct xarray", &type) ||
-	    !km_type_find_member(type, "xa_head", &head))
+	if (!km_xarray_layout(k, &layout))
 		return km_error_new(KM_ERROR_MISSING, "this kernel has no xarrays");
-	KM_TRY(read_root(w, head.bit_offset / 8, &root));
+	KM_TRY(read_root(w, layout.head, &root));
 	array = malloc(sizeof(*array));
 	if (!array)
 		return km_error_nomem();

@@ -91,6 +91,7 @@ enum { KM_XARRAY_DEPTH = 24, KM_XARRAY_SLOTS = 64 };
 struct km_xarray_layout {
 	u16 shift, slots; /* offsets in struct xa_node */
 	u16 n_slots;
+	u16 head; /* of xarray.xa_head */
 };
 
 struct km_xarray {

@@ -8,11 +8,12 @@
 
 #include "subsystem/walk.h"
 
-enum { NODE_SHIFT, NODE_SLOTS, NODE_ROWS };
+enum { NODE_SHIFT, NODE_SLOTS, ARRAY_HEAD, NODE_ROWS };
 
 static const struct km_member_row node_rows[NODE_ROWS] = {
 	[NODE_SHIFT] = {"xa_node", "shift"},
 	[NODE_SLOTS] = {"xa_node", "slots"},
+	[ARRAY_HEAD] = {"xarray", "xa_head"},
 };
 
 enum { ENTRY_INTERNAL = 2, ENTRY_TAGS = 3, FIRST_NODE = 4096 };
@@ -27,7 +28,8 @@ bool km_xarray_layout(struct km_kernel *k, struct km_xarray_layout *ret)
 	const struct km_slot *slots = km_kernel_members(k, node_rows, NODE_ROWS);
 	u32 count;
 
-	if (!slots || !slots[NODE_SHIFT].present || !slots[NODE_SLOTS].present)
+	if (!slots || !slots[NODE_SHIFT].present || !slots[NODE_SLOTS].present ||
+	    !slots[ARRAY_HEAD].present)
 		return false;
 	count = km_type_array_count(km_type_strip(slots[NODE_SLOTS].type));
 	/* 64, or 16 with CONFIG_BASE_SMALL. */
@@ -37,6 +39,7 @@ bool km_xarray_layout(struct km_kernel *k, struct km_xarray_layout *ret)
 		.shift = (u16)slots[NODE_SHIFT].offset,
 		.slots = (u16)slots[NODE_SLOTS].offset,
 		.n_slots = (u16)count,
+		.head = (u16)slots[ARRAY_HEAD].offset,
 	};
 	return true;
 }
