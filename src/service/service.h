@@ -3,7 +3,10 @@
 #ifndef KM_SERVICE_SERVICE_H
 #define KM_SERVICE_SERVICE_H
 
+#include "service/build.h"
+#include "service/conf.h"
 #include "service/identify.h"
+#include "service/mounts.h"
 #include "service/plan.h"
 #include "service/raw.h"
 #include "service/result.h"
