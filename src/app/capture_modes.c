@@ -19,17 +19,16 @@ static void opened_done(struct opened *o)
 	km_image_close(o->image);
 }
 
-static struct km_error *open_source(struct capture_command *c, struct opened *o)
+static struct km_error *open_source(struct km_capture_command *c, struct opened *o)
 {
-	struct km_image_options options = {.log = &c->log};
+	struct km_image_options options = {.log = c->run.log};
 
-	c->run.kernel_options.log = &c->log;
 	KM_TRY(km_image_open(c->words.data, 1, &options, &o->image));
 	return km_kernel_open(o->image, &c->run.kernel_options, &o->kernel);
 }
 
 /* A new file, 0600; one that is there only with -f. */
-static struct km_error *create(const struct capture_command *c, const char *path, int *ret)
+static struct km_error *create(const struct km_capture_command *c, const char *path, int *ret)
 {
 	*ret = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (c->run.force ? O_TRUNC : O_EXCL), 0600);
 	if (*ret >= 0)
@@ -41,7 +40,7 @@ static struct km_error *create(const struct capture_command *c, const char *path
 
 /* ---- --dump-dmesg ---- */
 
-static struct km_error *dump_dmesg(struct capture_command *c, struct opened *o)
+static struct km_error *dump_dmesg(struct km_capture_command *c, struct opened *o)
 {
 	km_cleanup(km_printk_freep) struct km_printk *log = NULL;
 	km_auto_str struct km_str text = {0};
@@ -119,10 +118,10 @@ static struct km_error *mem_usage(struct opened *o)
 
 /* ---- -g, --vtop ---- */
 
-static struct km_error *write_vmcoreinfo(struct capture_command *c)
+static struct km_error *write_vmcoreinfo(struct km_capture_command *c)
 {
 	km_cleanup(km_image_closep) struct km_image *image = NULL;
-	struct km_image_options options = {.log = &c->log};
+	struct km_image_options options = {.log = c->run.log};
 	km_auto_close int fd = -1;
 	const char *text;
 	size_t len;
@@ -155,28 +154,28 @@ struct km_error *capture_vtop(struct km_kernel *k, u64 address)
 
 /* ---- which ---- */
 
-static struct km_error *with_kernel(struct capture_command *c, int *ret_exit)
+static struct km_error *with_kernel(struct km_capture_command *c, int *ret_exit)
 {
 	km_cleanup(opened_done) struct opened o = {0};
 
 	*ret_exit = KM_EXIT_NO_DUMP;
 	KM_TRY(open_source(c, &o));
 	*ret_exit = KM_EXIT_FAILED;
-	KM_TRY(c->mode == MODE_DMESG ? dump_dmesg(c, &o) : mem_usage(&o));
+	KM_TRY(c->mode == KM_CAPTURE_MODE_DMESG ? dump_dmesg(c, &o) : mem_usage(&o));
 	*ret_exit = KM_EXIT_OK;
 	return NULL;
 }
 
-int capture_mode(struct capture_command *c)
+int capture_mode(struct km_capture_command *c)
 {
 	int status = KM_EXIT_FAILED;
 	struct km_error *error;
 
-	if (c->mode == MODE_CHECK)
+	if (c->mode == KM_CAPTURE_MODE_CHECK)
 		return KM_EXIT_OK;
-	if (c->mode == MODE_REARRANGE)
+	if (c->mode == KM_CAPTURE_MODE_REARRANGE)
 		error = km_rearrange_fd(STDIN_FILENO, c->words.data[0], c->run.force);
-	else if (c->mode == MODE_VMCOREINFO)
+	else if (c->mode == KM_CAPTURE_MODE_VMCOREINFO)
 		error = write_vmcoreinfo(c);
 	else
 		error = with_kernel(c, &status);

@@ -46,7 +46,7 @@ static void line(const char *name, u64 pages)
 	fprintf(stderr, "    %-24s: 0x%016llx\n", name, (unsigned long long)pages);
 }
 
-void capture_report(const struct capture_command *c, const struct km_capture_result *result,
+void capture_report(const struct km_capture_command *c, const struct km_capture_result *result,
 		    u32 page_size)
 {
 	const struct km_filter_counts *f = &result->pages.filter;
@@ -80,7 +80,7 @@ void capture_report(const struct capture_command *c, const struct km_capture_res
 			finding->what, (unsigned long long)finding->counted,
 			(unsigned long long)finding->kernel, answers[finding->answer]);
 	}
-	if (c->messages & MESSAGE_DEBUG)
+	if (c->messages & KM_MESSAGE_DEBUG)
 		fprintf(stderr,
 			"%u threads; filter %.3f s, copy %.3f s, read back %.3f s; %u-byte pages\n",
 			result->threads, (double)result->filter_ns / 1e9,

@@ -7,6 +7,7 @@
 #include "capture/dest.h"
 #include "capture/dmesg.h"
 #include "capture/filter.h"
+#include "capture/options.h"
 #include "capture/rearrange.h"
 #include "capture/run.h"
 #include "capture/verify.h"

@@ -1,55 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The command line of `kmortem capture`, which is makedumpfile(8)'s and a few words more. */
+/*
+ * The command line of `kmortem capture`, and of the core_collector lines of kdump's configurations:
+ * makedumpfile(8)'s, and a few words more.
+ */
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "app/capture.h"
-
-static const char help[] =
-	"usage: kmortem capture [OPTION]… SOURCE DEST\n"
-	"       kmortem capture -F [OPTION]… SOURCE > DEST\n"
-	"       kmortem capture --split [OPTION]… SOURCE DEST DEST…\n"
-	"       kmortem capture --reassemble [OPTION]… PART PART… DEST\n"
-	"       kmortem capture -R DEST < FLATTENED\n"
-	"       kmortem capture --dump-dmesg SOURCE LOG | --mem-usage SOURCE | -g FILE SOURCE\n"
-	"\n"
-	"Saves the memory of a dead machine, /proc/vmcore or any dump, without what is not worth it. The options\n"
-	"are makedumpfile(8)'s; under that name the defaults are makedumpfile's too (level 0, not compressed).\n"
-	"\n"
-	"  -d LEVEL[,LEVEL…]      leave out: 1 zeros, 2 page cache, 4 private page cache, 8 user memory, 16 free\n"
-	"                         pages; or sums. The next LEVEL is tried where the target fills up (31)\n"
-	"  -z, -l, -p, -c         compress with zstd (the default), lzo, snappy, zlib\n"
-	"      --compression NAME zstd, lzo, snappy, zlib, none\n"
-	"      --effort N         of the compressor, in its own scale\n"
-	"  -E                     write an ELF file\n"
-	"  -F                     write the flattened format, to standard output without DEST\n"
-	"  -L SIZE                a file has at most SIZE bytes (K, M, G, T)\n"
-	"  -f                     replace DEST if it is there\n"
-	"      --split            deal the pages out to several files\n"
-	"      --splitblock-size KB    … in stretches of that many KiB of pages\n"
-	"      --num-threads N    threads (as many as CPUs and memory allow)\n"
-	"      --encrypt KEY      to a public key of `kmortem keygen`; KEY or @FILE\n"
-	"      --erase SYMBOL[:BYTES]  overwrite a variable; *SYMBOL:BYTES what a pointer points at\n"
-	"      --config FILE      lines 'erase …' of makedumpfile.conf(5)\n"
-	"      --no-verify        do not read back what was written\n"
-	"      --dry-run          do all but the writing\n"
-	"      --show-stats       say how many pages of each kind there were\n"
-	"      --message-level N  sum of 1 progress, 2 common, 4 errors, 8 debug, 16 report\n"
-	"  -i FILE                take VMCOREINFO from FILE\n"
-	"      --cyclic-buffer KB memory for the bitmap; where it is too small, pages are filtered twice\n"
-	"      --non-mmap         read /proc/vmcore, do not map it\n"
-	"      --partial-dmesg    with --dump-dmesg: from the last clearing of the log on\n"
-	"      --vtop ADDRESS     translate a virtual address\n"
-	"      --check-params     check the options only\n"
-	"      --json             the result as JSON on standard output\n"
-	"  -D                     say more\n"
-	"  -h, --help; -v, --version\n"
-	"\n"
-	"Exit status: 0 saved whole, read back and found good; 1 nothing was saved; 2 the command line has no\n"
-	"meaning; 3 the source cannot be opened; 4 saved, but incomplete, as the last line and the file itself\n"
-	"say. Under the name makedumpfile: 0, or 1 for all else.\n";
+#include "capture/options.h"
 
 enum {
 	OPT_SPLIT = 256,
@@ -170,7 +129,7 @@ static struct km_error *levels(struct km_capture_options *run, const char *text)
 
 /* ---- options that take more than a line ---- */
 
-static struct km_error *keep_line(struct capture_command *c, const char *text, char **ret)
+static struct km_error *keep_line(struct km_capture_command *c, const char *text, char **ret)
 {
 	char **place = km_vec_push(&c->owned);
 
@@ -180,7 +139,7 @@ static struct km_error *keep_line(struct capture_command *c, const char *text, c
 	return NULL;
 }
 
-static struct km_error *add_word(struct capture_command *c, bool erase, const char *word)
+static struct km_error *add_word(struct km_capture_command *c, bool erase, const char *word)
 {
 	const char **place = erase ? km_vec_push(&c->erase) : km_vec_push(&c->words);
 
@@ -191,7 +150,7 @@ static struct km_error *add_word(struct capture_command *c, bool erase, const ch
 }
 
 /* makedumpfile.conf(5): "[module]", "erase SYMBOL [size N]"; loops and members are not followed. */
-static struct km_error *config_line(struct capture_command *c, const char *path, char *line)
+static struct km_error *config_line(struct km_capture_command *c, const char *path, char *line)
 {
 	char symbol[128], kind[16], value[32];
 	char *kept = NULL;
@@ -219,7 +178,7 @@ static struct km_error *config_line(struct capture_command *c, const char *path,
 	return add_word(c, true, kept);
 }
 
-static struct km_error *read_config(struct capture_command *c, const char *path)
+static struct km_error *read_config(struct km_capture_command *c, const char *path)
 {
 	FILE *file = fopen(path, "re");
 	struct km_error *error = NULL;
@@ -233,7 +192,7 @@ static struct km_error *read_config(struct capture_command *c, const char *path)
 	return error;
 }
 
-static struct km_error *read_recipient(struct capture_command *c, const char *text)
+static struct km_error *read_recipient(struct km_capture_command *c, const char *text)
 {
 	char line[256];
 	char *kept = NULL;
@@ -254,7 +213,7 @@ static struct km_error *read_recipient(struct capture_command *c, const char *te
 	return NULL;
 }
 
-static struct km_error *compression(struct capture_command *c, const char *name)
+static struct km_error *compression(struct km_capture_command *c, const char *name)
 {
 	int i;
 
@@ -272,9 +231,9 @@ static struct km_error *compression(struct capture_command *c, const char *name)
 }
 
 /* Options of makedumpfile's that can have no meaning here say so; what they were for is done anyway. */
-static void say_needless(const char *option, const char *why)
+static void say_needless(struct km_capture_command *c, const char *option, const char *why)
 {
-	fprintf(stderr, "kmortem: %s has no meaning here: %s\n", option, why);
+	km_logf(c->run.log, KM_LOG_WARNING, "%s has no meaning here: %s", option, why);
 }
 
 static struct km_error *refuse(const char *option, const char *why)
@@ -284,7 +243,7 @@ static struct km_error *refuse(const char *option, const char *why)
 
 /* ---- the options ---- */
 
-static struct km_error *number_option(struct capture_command *c, int letter, const char *value)
+static struct km_error *number_option(struct km_capture_command *c, int letter, const char *value)
 {
 	u64 n;
 
@@ -316,17 +275,17 @@ static struct km_error *number_option(struct capture_command *c, int letter, con
 	return NULL;
 }
 
-static struct km_error *foreign_option(struct capture_command *c, int letter, const char *value)
+static struct km_error *foreign_option(struct km_capture_command *c, int letter, const char *value)
 {
 	switch (letter) {
 	case 'x':
-		say_needless("-x", "names and types come from the dump itself");
+		say_needless(c, "-x", "names and types come from the dump itself");
 		break;
 	case 'b':
-		say_needless("-b", "pages are not cached one by one");
+		say_needless(c, "-b", "pages are not cached one by one");
 		break;
 	case OPT_WORK_DIR:
-		say_needless("--work-dir", "the bitmap goes straight to the file");
+		say_needless(c, "--work-dir", "the bitmap goes straight to the file");
 		break;
 	case OPT_NON_CYCLIC:
 		c->run.bitmap_bytes = UINT64_MAX;
@@ -352,33 +311,33 @@ static struct km_error *foreign_option(struct capture_command *c, int letter, co
 	return NULL;
 }
 
-static struct km_error *mode_option(struct capture_command *c, int letter, const char *value)
+static struct km_error *mode_option(struct km_capture_command *c, int letter, const char *value)
 {
 	switch (letter) {
 	case 'R':
-		c->mode = MODE_REARRANGE;
+		c->mode = KM_CAPTURE_MODE_REARRANGE;
 		break;
 	case 'g':
-		c->mode = MODE_VMCOREINFO;
+		c->mode = KM_CAPTURE_MODE_VMCOREINFO;
 		c->vmcoreinfo_out = value;
 		break;
 	case OPT_REASSEMBLE:
-		c->mode = MODE_REASSEMBLE;
+		c->mode = KM_CAPTURE_MODE_REASSEMBLE;
 		break;
 	case OPT_DMESG:
-		c->mode = MODE_DMESG;
+		c->mode = KM_CAPTURE_MODE_DMESG;
 		break;
 	case OPT_MEM_USAGE:
-		c->mode = MODE_MEM_USAGE;
+		c->mode = KM_CAPTURE_MODE_MEM_USAGE;
 		break;
 	case OPT_CHECK:
-		c->mode = MODE_CHECK;
+		c->mode = KM_CAPTURE_MODE_CHECK;
 		break;
 	}
 	return NULL;
 }
 
-static struct km_error *flag_option(struct capture_command *c, int letter)
+static struct km_error *flag_option(struct km_capture_command *c, int letter)
 {
 	switch (letter) {
 	case 'E':
@@ -391,7 +350,7 @@ static struct km_error *flag_option(struct capture_command *c, int letter)
 		c->run.force = true;
 		break;
 	case 'D':
-		c->messages |= MESSAGE_DEBUG | MESSAGE_REPORT;
+		c->messages |= KM_MESSAGE_DEBUG | KM_MESSAGE_REPORT;
 		break;
 	case OPT_SPLIT:
 		c->split = true;
@@ -418,7 +377,7 @@ static struct km_error *flag_option(struct capture_command *c, int letter)
 	return NULL;
 }
 
-static struct km_error *take_option(struct capture_command *c, int letter, const char *value)
+static struct km_error *take_option(struct km_capture_command *c, int letter, const char *value)
 {
 	switch (letter) {
 	case 'c':
@@ -453,66 +412,70 @@ static struct km_error *take_option(struct capture_command *c, int letter, const
 
 /* ---- what the words are ---- */
 
-static struct km_error *check_words(struct capture_command *c)
+struct km_error *km_capture_check_words(const struct km_capture_command *c)
 {
 	size_t n = c->words.count;
 
 	switch (c->mode) {
-	case MODE_CHECK:
+	case KM_CAPTURE_MODE_HELP:
+	case KM_CAPTURE_MODE_VERSION:
+	case KM_CAPTURE_MODE_CHECK:
 		return NULL;
-	case MODE_REARRANGE:
+	case KM_CAPTURE_MODE_REARRANGE:
 		return n == 1 ? NULL : km_error_new(KM_ERROR_USAGE, "-R: one file is meant: DEST");
-	case MODE_MEM_USAGE:
-	case MODE_VMCOREINFO:
+	case KM_CAPTURE_MODE_MEM_USAGE:
+	case KM_CAPTURE_MODE_VMCOREINFO:
 		return n == 1 ? NULL : km_error_new(KM_ERROR_USAGE, "one file is meant: SOURCE");
-	case MODE_DMESG:
+	case KM_CAPTURE_MODE_DMESG:
 		return n == 2 ? NULL
 			      : km_error_new(KM_ERROR_USAGE, "two files are meant: SOURCE LOG");
-	case MODE_REASSEMBLE:
+	case KM_CAPTURE_MODE_REASSEMBLE:
 		return n >= 3 ? NULL
 			      : km_error_new(KM_ERROR_USAGE,
 					     "--reassemble: two parts or more and DEST are meant");
-	case MODE_COPY:
+	case KM_CAPTURE_MODE_COPY:
 		break;
 	}
 	if (c->split && (n < 3 || c->run.flattened))
 		return km_error_new(KM_ERROR_USAGE,
 				    "--split: SOURCE and two or more files are meant, and not -F");
-	if (c->run.format == KM_CAPTURE_ELF && c->compression_set &&
-	    c->run.compression != KM_COMPRESS_NONE)
-		return km_error_new(KM_ERROR_USAGE, "-E: an ELF file is not compressed");
 	if (!c->split && n != 2 && !(n == 1 && (c->run.flattened || c->run.dry_run || c->has_vtop)))
 		return km_error_new(KM_ERROR_USAGE,
 				    "SOURCE and DEST are meant (--split takes more than one DEST)");
 	return NULL;
 }
 
-struct km_error *capture_parse(int argc, char **argv, struct capture_command *c, int *ret_exit)
+/* No word may have two meanings, and words that none gives a meaning to are not passed over. */
+static struct km_error *unknown(int argc, char **argv)
+{
+	const char *word = optind > 0 && optind <= argc ? argv[optind - 1] : "";
+
+	if (optopt && optopt < 256)
+		return km_error_new(KM_ERROR_USAGE,
+				    "-%c: there is no such option, or it needs a value", optopt);
+	return km_error_new(KM_ERROR_USAGE, "%s: there is no such option, or it needs a value",
+			    word);
+}
+
+struct km_error *km_capture_parse(int argc, char **argv, struct km_capture_command *c)
 {
 	int letter;
 
 	optind = 1;
+	opterr = 0;
 	while ((letter = getopt_long(argc, argv, "b:cDd:eEFfg:hi:lL:pRvXx:z", long_options,
 				     NULL)) != -1) {
-		if (letter == 'h') {
-			fputs(help, stdout);
-			*ret_exit = KM_EXIT_OK;
-			return NULL;
-		}
-		if (letter == 'v') {
-			printf("%s kmortem %s\n",
-			       c->as_makedumpfile ? "makedumpfile:" : "capture:", KM_VERSION);
-			*ret_exit = KM_EXIT_OK;
-			return NULL;
-		}
 		if (letter == '?')
-			return km_error_new(KM_ERROR_USAGE,
-					    "`kmortem capture --help` lists the options");
-		KM_TRY(take_option(c, letter, optarg));
+			return unknown(argc, argv);
+		if (letter == 'h')
+			c->mode = KM_CAPTURE_MODE_HELP;
+		else if (letter == 'v')
+			c->mode = KM_CAPTURE_MODE_VERSION;
+		else
+			KM_TRY(take_option(c, letter, optarg));
 	}
 	for (; optind < argc; optind++)
 		KM_TRY(add_word(c, false, argv[optind]));
-	KM_TRY(check_words(c));
 	c->run.erase = c->erase.data;
 	c->run.n_erase = c->erase.count;
 	if (!c->compression_set)
@@ -521,5 +484,17 @@ struct km_error *capture_parse(int argc, char **argv, struct capture_command *c,
 		c->run.levels[0] = c->as_makedumpfile ? 0 : KM_LEVEL_ALL;
 		c->run.n_levels = 1;
 	}
+	if (c->run.format == KM_CAPTURE_ELF && c->compression_set &&
+	    c->run.compression != KM_COMPRESS_NONE)
+		return km_error_new(KM_ERROR_USAGE, "-E: an ELF file is not compressed");
 	return NULL;
+}
+
+void km_capture_command_done(struct km_capture_command *c)
+{
+	km_vec_for_each (&c->owned, line)
+		free(*line);
+	km_vec_free(&c->owned);
+	km_vec_free(&c->words);
+	km_vec_free(&c->erase);
 }
