@@ -25,7 +25,13 @@ int km_app_makedumpfile(int argc, char **argv);
 int km_app_verify(int argc, char **argv);
 int km_app_dmesg(int argc, char **argv);
 int km_app_vmcore_dmesg(int argc, char **argv);
+int km_app_exec(int argc, char **argv);
+int km_app_kexec(int argc, char **argv);
+int km_app_load(int argc, char **argv);
 int km_app_open(int argc, char **argv);
+int km_app_plan(int argc, char **argv);
 int km_app_schema(int argc, char **argv);
+int km_app_status(int argc, char **argv);
+int km_app_unload(int argc, char **argv);
 
 #endif

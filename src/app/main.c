@@ -13,6 +13,11 @@ static const struct km_subcommand subcommands[] = {
 	{"keygen", "keys for encrypted captures", km_app_keygen},
 	{"decrypt", "open an encrypted capture", km_app_decrypt},
 	{"dmesg", "the dead kernel's messages, as vmcore-dmesg(8)", km_app_dmesg},
+	{"load", "load a kernel, to be started later or by a panic (kexec -l, -p)", km_app_load},
+	{"unload", "unload it again", km_app_unload},
+	{"exec", "start the loaded kernel", km_app_exec},
+	{"status", "whether a kernel is loaded", km_app_status},
+	{"plan", "what a load would do, with nothing loaded", km_app_plan},
 	{"schema", "the shape of what commands write with --json", km_app_schema},
 };
 
@@ -38,6 +43,8 @@ int main(int argc, char **argv)
 		return km_app_makedumpfile(argc, argv);
 	if (name && !strcmp(name, "vmcore-dmesg"))
 		return km_app_vmcore_dmesg(argc, argv);
+	if (name && !strcmp(name, "kexec"))
+		return km_app_kexec(argc, argv);
 	if (argc < 2)
 		return km_app_open(argc, argv);
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {

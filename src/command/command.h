@@ -109,6 +109,11 @@ size_t km_out_column(const struct km_out *out);
 /* What the running command wants its text views to know (its options); borrowed. */
 void km_out_set_view(struct km_out *out, const void *view);
 const void *km_out_view(const struct km_out *out);
+/* In the JSON view, what stands around a command's records; LINE is the command as it was given. Whoever
+ * runs no session (the program's subcommands) calls both. */
+void km_out_begin_command(struct km_out *out, const char *line);
+void km_out_end_command(struct km_out *out, char *const *problems, size_t n_problems,
+			const struct km_error *error);
 /* How many records of KIND this command has emitted so far (0 in the first one's text view): tables
  * print their heading then. */
 size_t km_out_emitted(const struct km_out *out, const struct km_kind *kind);

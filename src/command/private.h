@@ -21,10 +21,6 @@ struct km_error *km_args_init(struct km_args *args, const struct km_command *com
 			      const char *const *argv) km_must_check;
 void km_args_done(struct km_args *args);
 
-void km_out_begin_command(struct km_out *out, const char *line);
-void km_out_end_command(struct km_out *out, char *const *problems, size_t n_problems,
-			const struct km_error *error);
-
 /* Tables begin again with their headings: another run of a command within one command. */
 void km_out_restart_tables(struct km_out *out);
 

@@ -114,21 +114,24 @@ struct km_error *km_boot_params_add(struct km_load_build *build,
 struct km_image_type {
 	const char *name; /* -t NAME */
 	const char *help; /* one line */
-	bool file_load;	  /* kexec_file_load can take it (as it stands, or what `unwrap` yields) */
-	/* Whether FILE is one. *WHY gets the reason, for and against; an error is only for a file
+	bool file_load;	  /* kexec_file_load of x86_64 can take it */
+	bool takes_initrd, takes_modules;
+	/* Whether FILE is one. *WHY gets what speaks for it or against; an error is only for a file
 	 * that is certainly meant to be one and is damaged. */
 	struct km_error *(*probe)(const struct km_kernel_file *file, bool *ret_is,
 				  struct km_str *why);
-	/* A line or two on what was found: protocol, version string, sections. */
-	struct km_error *(*describe)(const struct km_kernel_file *file, struct km_str *ret);
-	/* Segments, command line, entry, for kexec_load. */
+	/* Fills in the version. NULL: such files have none. */
+	struct km_error *(*identify)(const struct km_kernel_file *file,
+				     struct km_kernel_identity *ret);
+	u32 (*cmdline_limit)(const struct km_kernel_file *file); /* bytes, without the NUL */
+	/* Segments and entry, for kexec_load; the command line is in build->cmdline. */
 	struct km_error *(*build)(struct km_load_build *build);
-	/* What stands in for the file, for kexec_file_load and for a second probe (UKI: its kernel;
-	 * initrd and command line are set in BUILD). NULL: nothing does. */
+	/* What stands in for the file (UKI: its kernel; a packed one: what was packed), put into
+	 * build->kernel with what else the image brings along. Such a type has no `build`. */
 	struct km_error *(*unwrap)(struct km_load_build *build);
 };
 
-extern const struct km_image_type
-	*const km_image_types[]; /* in order of probing; NULL-terminated */
+/* In order of probing; NULL-terminated. */
+extern const struct km_image_type *const km_image_types[];
 
 #endif

@@ -66,9 +66,11 @@ struct km_load_request {
 	enum km_load_way way;
 	const char *kernel; /* a path; NULL only where nothing is loaded */
 	const char *const *initrds;
-	size_t n_initrds;   /* concatenated in this order */
-	const char *type;   /* -t; NULL: whatever the file is */
-	const char *append; /* --append, --command-line; NULL: not given */
+	size_t n_initrds; /* concatenated in this order */
+	const char *type; /* -t; NULL: whatever the file is */
+	/* kexec has both mean the same, the whole line. Here APPEND stands behind what --reuse-cmdline,
+	 * --command-line and the image itself (UKI) give; --command-line replaces the image's own. */
+	const char *command_line, *append; /* NULL: not given */
 	bool reuse_cmdline, reuse_initrd;
 	const char *dtb;
 	const char *const *modules; /* "PATH [ARGUMENTS]", for multiboot */
@@ -78,6 +80,7 @@ struct km_load_request {
 	u64 entry;
 	bool no_checks; /* -i: the purgatory checks no digest */
 	bool preserve_context;
+	bool jump_back_helper; /* no kernel: what returns to the one that preserved its context */
 	bool hotplug, no_cma;
 	bool debug;
 	/* x86 */
@@ -120,11 +123,16 @@ struct km_segment {
 /* "kernel", "boot_params", …; static storage. */
 const char *km_segment_purpose_text(enum km_segment_purpose purpose);
 
-/* Why the kernel will not do what was asked: one line each, no full stop. Owned. */
+/* Why the kernel does not, or will not, do what was asked: a line with the cause and one with the cure,
+ * without full stops. */
 struct km_refusal {
-	int os_errno;
-	char *cause, *cure;
+	int os_errno;	    /* that the kernel answers with then; 0: with several */
+	char *cause, *cure; /* owned */
 };
+struct km_refusals {
+	KM_VEC(struct km_refusal) items;
+};
+void km_refusals_free(struct km_refusals *refusals);
 
 struct km_load_plan {
 	enum km_load_target target;
@@ -134,6 +142,8 @@ struct km_load_plan {
 	char *type_why;
 	char *kernel; /* the path */
 	u64 kernel_size;
+	char version[256];		    /* of the kernel; "": the file does not say */
+	bool is_signed;			    /* the kernel has an Authenticode signature */
 	KM_VEC(struct km_segment) segments; /* in order of `start` */
 	/* KM_LOAD_BY_FILE: the kernel lays the segments out by itself; these have the sizes that it
 	 * will use, and addresses that it might. */
@@ -150,13 +160,14 @@ struct km_load_plan {
 	u64 reserved;			     /* crashkernel's ranges together; 0: no crash load */
 	u64 left;			     /* of them for the capture kernel to run in */
 	KM_VEC(char *) notes;		     /* what an option came to, what was left out and why */
-	KM_VEC(struct km_refusal) refusals;  /* that are to be expected */
-	/* KM_LOAD_BY_FILE: what goes to the kernel. */
+	struct km_refusals refusals;	     /* that are to be expected */
+	/* KM_LOAD_BY_FILE: what goes to the kernel, a file as it stands or bytes. */
+	const char *file_kernel_path, *file_initrd_path; /* borrowed; NULL: the bytes */
 	const u8 *file_kernel, *file_initrd;
-	u64 file_kernel_size, file_initrd_size;
-	const char *file_kernel_path; /* whose bytes they are as they stand; NULL: unpacked */
-	u32 flags;		      /* of the system call */
-	void *inputs;		      /* what the segments borrow from; private */
+	u64 file_kernel_size, file_initrd_size; /* 0: none */
+	u32 flags;				/* of the system call */
+	u32 optional_flags; /* of it, left out where the kernel does not know them */
+	void *inputs;	    /* what the segments borrow from; private */
 };
 
 /* Makes the plan, by pure work on MACHINE, REQUEST and the files that it names. REQUEST and MACHINE
@@ -183,37 +194,53 @@ struct km_error *km_kernel_identify(const struct km_tree *tree, const char *path
 
 /* ---- the edge ------------------------------------------------------------------------------- */
 
-/* Loads what PLAN says. The error is of kind KM_ERROR_OS with what the kernel answered. */
-struct km_error *km_load_execute(const struct km_load_plan *plan) km_must_check;
-
-/* Plans and loads; goes on to kexec_load where the request leaves the choice and the kernel's answer
- * is that kexec_file_load cannot serve (ENOSYS, EINVAL, ENOEXEC, ENOTSUP). *RET_PLAN is what was
- * loaded, or what the error is about (NULL: none could be made); *RET_REFUSALS explains the error. */
-struct km_refusals {
-	KM_VEC(struct km_refusal) items;
+/* The system calls, -1 and errno where they fail. Tests have others. */
+struct km_load_calls {
+	long (*kexec_file_load)(int kernel, int initrd, unsigned long cmdline_size,
+				const char *cmdline, unsigned long flags);
+	long (*kexec_load)(unsigned long entry, unsigned long n_segments, const void *segments,
+			   unsigned long flags);
+	long (*reboot)(int command);
 };
-void km_refusals_free(struct km_refusals *refusals);
+extern const struct km_load_calls km_system_calls;
+
+/* Loads what PLAN says, by one system call. The error is of kind KM_ERROR_OS with the kernel's answer. */
+struct km_error *km_load_execute(const struct km_load_plan *plan,
+				 const struct km_load_calls *calls) km_must_check;
+
+/* Plans and loads; goes on to kexec_load where the request leaves the choice, the kernel's answer is
+ * that kexec_file_load cannot serve (ENOSYS, EINVAL, ENOEXEC, ENOTSUP), and no policy asks for a
+ * signature. *RET_PLAN is what was loaded, or what the error is about (NULL: none could be made);
+ * *RET_REFUSALS, the caller's in any case, explains the error. */
 struct km_error *km_load(const struct km_machine *machine, const struct km_load_request *request,
-			 struct km_job *job, const struct km_log *log,
+			 const struct km_load_calls *calls, struct km_job *job,
 			 struct km_load_plan **ret_plan,
 			 struct km_refusals *ret_refusals) km_must_check;
 
-/* Unloads; by whichever system call is allowed. */
-struct km_error *km_load_unload(const struct km_machine *machine,
-				const struct km_load_request *request,
+/* What speaks against REQUEST before it is tried, where no plan can be made that would say so. */
+struct km_error *km_load_foretell(const struct km_machine *machine,
+				  const struct km_load_request *request,
+				  struct km_refusals *ret) km_must_check;
+
+/* Unloads TARGET's image by WAY; nothing loaded is no error. */
+struct km_error *km_load_unload(const struct km_machine *machine, enum km_load_target target,
+				enum km_load_way way, const struct km_load_calls *calls,
 				struct km_refusals *ret_refusals) km_must_check;
 
-/* Starts the loaded kernel at once: no init, no unmount. Returns only where it cannot. */
-struct km_error *km_load_reboot(const struct km_machine *machine,
+/* Starts the loaded kernel at once: no init, no unmount; file systems are written out and network
+ * interfaces taken down before, unless told not to. Returns only where it cannot, or with other CALLS. */
+struct km_error *km_load_reboot(const struct km_machine *machine, bool sync_files,
+				bool network_down, const struct km_load_calls *calls,
 				struct km_refusals *ret_refusals) km_must_check;
 
 struct km_load_status {
-	bool supported; /* the kernel has kexec at all */
+	/* The kernel says whether an image is loaded; false: it has no kexec, or no crash kernel. */
+	bool has_loaded, has_crash_loaded;
 	bool loaded, crash_loaded;
 	u64 crash_size; /* bytes that crashkernel reserves */
-	bool preserve_context;
 };
-struct km_error *km_load_status(const struct km_machine *machine,
-				struct km_load_status *ret) km_must_check;
+void km_load_status(const struct km_machine *machine, struct km_load_status *ret);
+/* Bytes of the range that a crash kernel is loaded to, the largest one; 0: none (--print-ckr-size). */
+u64 km_load_crash_region(const struct km_machine *machine);
 
 #endif
