@@ -29,7 +29,7 @@ struct bt_options {
 	u64 ip, sp; /* -I, -S */
 };
 
-enum { BT_NAME_MAX = 256 };
+enum { BT_NAME_MAX = KM_FRAME_NAME_MAX };
 
 /* A word of a stack, and what it points at. */
 struct bt_word {
@@ -59,7 +59,7 @@ struct bt_frame {
 	u64 offset;
 	char module[64]; /* "" in the kernel itself */
 	u64 pc, sp;
-	u8 back; /* so far before pc is what crash(8) shows: on arm64 the call itself */
+	u8 back;	    /* so far before pc is what crash(8) shows: on arm64 the call itself */
 	u64 address;	    /* what crash(8) shows in brackets: where the return address lies */
 	const char *kind;   /* "call", "exact", "interrupted", "guessed", "text" */
 	const char *method; /* "registers", "ORC", "frame pointer", "call site", "scan" */
@@ -134,8 +134,5 @@ void bt_fill_registers(struct km_kernel *k, const struct km_regs *regs, u64 addr
 void bt_name(struct km_kernel *k, u64 pc, bool is_return, struct bt_frame *ret);
 /* VALUE as -F shows it, -r without CACHES; "" where it points at nothing known. */
 void bt_points_at(struct bt_maker *maker, u64 value, bool caches, char *buf, size_t size);
-/* A function's name without what the compiler has put after it when it cut or cloned the function,
- * as crash(8) shows it: ".isra.0", ".part.0" go, ".constprop.0" and ".cold" stay. */
-void bt_short_name(const char *name, char *buf, size_t size);
 
 #endif

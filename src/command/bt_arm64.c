@@ -40,7 +40,7 @@ static void print_place(struct km_out *out, const char *function, u64 offset)
 		km_outf(out, "[unknown or invalid address]\n");
 		return;
 	}
-	bt_short_name(function, name, sizeof(name));
+	km_short_name(function, name, sizeof(name));
 	km_outf(out, "[%s", name);
 	if (offset)
 		km_outf(out, options->hex && !options->offsets ? "+0x%" PRIx64 : "+%" PRIu64, offset);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* One task's record for `bt`: its frames, numbered and separated as crash(8) does. */
+/* One task's record for `bt`. */
 #include <elf.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -8,50 +8,19 @@
 #include "command/bt.h"
 
 enum {
-	FRAMES_MAX = 1000,	   /* the deepest real stacks have under 200 */
 	FRAME_WORDS_MAX = 1 << 17, /* the words of 1 MiB */
 	EXCEPTIONS_MAX = 256,
 	OVERFLOW_MAX = 4096, /* bytes below a stack that are still meant for it: its guard page */
-	WAITING_MAX = 256,   /* bytes of stack that panic() needs to wait */
 };
 
 typedef KM_VEC(struct bt_frame) frame_vec;
-
-/*
- * The symbol that PC lies in. Several may begin at one address: a system call's body has three names
- * (SYSCALL_DEFINE in arch/x86/include/asm/syscall_wrapper.h), a section's first function has the
- * linker's label before it. The last in alphabetic order is the one that crash(8) shows.
- */
-static bool symbol_at(struct km_kernel *k, u64 pc, struct km_symbol_place *ret)
-{
-	struct km_kallsyms *table = km_kernel_kallsyms(k);
-	struct km_symbol next;
-
-	if (!km_symbol_at(k, pc, ret))
-		return false;
-	if (ret->module || !table)
-		return true;
-	for (u32 i = ret->symbol.index + 1; km_kallsyms_address(table, i) == ret->symbol.address;
-	     i++) {
-		if (!km_kallsyms_get(table, i, &next))
-			break;
-		next.size = ret->symbol.size;
-		if (strcmp(next.name, ret->symbol.name) > 0)
-			ret->symbol = next;
-	}
-	return true;
-}
 
 void bt_name(struct km_kernel *k, u64 pc, bool is_return, struct bt_frame *ret)
 {
 	struct km_symbol_place place;
 
 	ret->pc = pc;
-	if (!symbol_at(k, pc, &place))
-		return;
-	/* A call that never returns may be the last instruction of its function; the address after it
-	 * is then the next function's. */
-	if (is_return && place.symbol.address == pc && !symbol_at(k, pc - 1, &place))
+	if (!(is_return ? km_trace_caller(k, pc, &place) : km_trace_symbol(k, pc, &place)))
 		return;
 	snprintf(ret->function, sizeof(ret->function), "%.*s", BT_NAME_MAX - 1, place.symbol.name);
 	ret->offset = pc - place.symbol.address;
@@ -66,8 +35,9 @@ void bt_fill_registers(struct km_kernel *k, const struct km_regs *regs, u64 addr
 
 	const struct km_arch *arch = km_kernel_arch(k);
 
-	*ret = (struct bt_registers){
-		.address = address, .user = arch->is_user(regs), .arm64 = arch->machine == EM_AARCH64};
+	*ret = (struct bt_registers){.address = address,
+				     .user = arch->is_user(regs),
+				     .arm64 = arch->machine == EM_AARCH64};
 	if (ret->arm64)
 		bt_fill_arm64(k, regs, ret);
 	for (unsigned i = 0; i < BT_REGISTERS; i++)
@@ -88,13 +58,13 @@ static void symbol_text(struct bt_maker *maker, u64 value, char *buf, size_t siz
 	struct km_symbol_place place;
 	u64 offset;
 
-	if (!symbol_at(maker->k, value, &place))
+	if (!km_trace_symbol(maker->k, value, &place))
 		return;
 	offset = value - place.symbol.address;
 	if (offset > CONSTANT_MAX && value < km_kernel_bounds(maker->k).sdata &&
 	    !km_is_text(maker->k, value))
 		return;
-	bt_short_name(place.symbol.name, buf, size);
+	km_short_name(place.symbol.name, buf, size);
 	if (offset)
 		snprintf(buf + strlen(buf), size - strlen(buf),
 			 maker->options->hex ? "+0x%" PRIx64 : "+%" PRIu64, offset);
@@ -115,20 +85,6 @@ void bt_points_at(struct bt_maker *maker, u64 value, bool caches, char *buf, siz
 		snprintf(buf, size, "[%" PRIx64 ":%s]", value, name);
 	else
 		snprintf(buf, size, "[%s]", name);
-}
-
-void bt_short_name(const char *name, char *buf, size_t size)
-{
-	static const char *const cuts[] = {".isra.", ".part."};
-	size_t len = strlen(name);
-
-	for (size_t i = 0; i < KM_ARRAY_SIZE(cuts); i++) {
-		const char *at = strstr(name, cuts[i]);
-
-		if (at && (size_t)(at - name) < len)
-			len = (size_t)(at - name);
-	}
-	snprintf(buf, size, "%.*s", (int)km_min(len, size - 1), name);
 }
 
 /* What to say of each word that is read. */
@@ -165,203 +121,71 @@ static struct km_error *read_words(struct bt_maker *maker, u64 start, u64 end,
 	return NULL;
 }
 
-static const char *method_text(enum km_unwind_method method)
-{
-	switch (method) {
-	case KM_UNWIND_REGS:
-		return "registers";
-	case KM_UNWIND_ORC:
-		return "ORC";
-	case KM_UNWIND_FP:
-		return "frame pointer";
-	case KM_UNWIND_CALL_SITE:
-		return "call site";
-	case KM_UNWIND_SCAN:
-		break;
-	}
-	return "scan";
-}
-
-/* How far a stack has been turned into frames. */
-struct walk {
-	struct bt_maker *maker;
-	const struct km_stack *stack;
-	struct km_unwinder u;
-	frame_vec *frames;
-	const struct km_stack_range *range; /* of the frame before */
-	bool interrupted;		    /* the frame before is where an exception came in */
-	s32 level;
-};
-
-static struct km_error *add_registers(struct walk *w, struct bt_frame *frame,
+static struct km_error *add_registers(struct bt_maker *maker, struct bt_frame *frame,
 				      const struct km_regs *regs, u64 address)
 {
 	frame->registers = malloc(sizeof(*frame->registers));
 	if (!frame->registers)
 		return km_error_nomem();
-	bt_fill_registers(w->maker->k, regs, address, frame->registers);
-	return NULL;
-}
-
-/* Is RANGE one that the CPU itself switches to on an exception (the interrupt stack table)? */
-static bool is_exception_stack(const struct km_stack_range *range)
-{
-	return range && range->name != km_stack_name_task && range->name != km_stack_name_irq &&
-	       range->name != km_stack_name_entry;
-}
-
-/* As crash(8) has it on arm64: in brackets the frame's record, and the call instead of where it returns
- * to. */
-static void place_record(struct walk *w, struct bt_frame *frame, bool first)
-{
-	const struct km_frame *f = &w->u.frame;
-	unsigned fp = km_kernel_arch(w->maker->k)->fp;
-
-	if (!strcmp(frame->kind, "interrupted") || (first && w->stack->source != KM_STACK_SWITCHED))
-		return;
-	if (km_regs_has(&f->regs, fp) && km_stack_set_find(&w->stack->stacks, f->regs.value[fp]))
-		frame->address = f->regs.value[fp];
-	frame->back = 4;
-	bt_name(w->maker->k, f->pc, true, frame);
-}
-
-static void place_frame(struct walk *w, struct bt_frame *frame, bool first)
-{
-	const struct km_frame *f = &w->u.frame;
-	const struct km_stack_range *range = km_stack_set_find(&w->stack->stacks, f->sp);
-	bool switched = !first && range && w->range && range != w->range, is_return;
-
-	frame->sp = f->sp;
-	frame->method = method_text(f->method);
-	frame->kind = f->kind == KM_FRAME_GUESSED ? "guessed" : "call";
-	frame->address = f->return_slot ? f->return_slot : f->sp;
-	frame->level = w->level;
-	if (first && w->stack->start_slot) {
-		frame->address = w->stack->start_slot;
-		if (w->stack->guessed)
-			frame->kind = "guessed";
-	} else if (first) {
-		/* Shown as a register block where a note has them all, as a frame otherwise. */
-		frame->kind = "exact";
-		if (w->stack->source == KM_STACK_NOTE || w->stack->source == KM_STACK_CRASH_NOTE)
-			frame->level = -1;
-	} else if (w->interrupted) {
-		frame->kind = "interrupted";
-		frame->address = f->sp;
-		/* A stack that has overflowed is met below its start, in no range at all. */
-		switched = w->range && range != w->range;
-		if (!switched || !is_exception_stack(w->range))
-			frame->level = -1;
-	} else if (switched && f->has_pt_regs) {
-		/* An interrupt's handler ran on its own stack; its entry code did not. */
-		frame->address = f->pt_regs_address;
-	}
-	if (switched && frame->level >= 0)
-		frame->leaves = w->range->name;
-	if (frame->level >= 0)
-		w->level++;
-	is_return = strcmp(frame->kind, "exact") && strcmp(frame->kind, "interrupted") &&
-		    frame->address != f->sp;
-	bt_name(w->maker->k, f->pc, is_return, frame);
-	if (km_kernel_arch(w->maker->k)->frame_records)
-		place_record(w, frame, first);
-	w->range = range;
-}
-
-static struct km_error *add_frame(struct walk *w, bool first)
-{
-	struct bt_frame *frame = km_vec_push(w->frames);
-
-	if (!frame)
-		return km_error_nomem();
-	place_frame(w, frame, first);
-	w->interrupted = w->u.frame.has_pt_regs;
-	if (w->u.frame.has_pt_regs)
-		return add_registers(w, frame, &w->u.frame.pt_regs, w->u.frame.pt_regs_address);
-	if (first && frame->level < 0)
-		return add_registers(w, frame, &w->stack->regs, 0);
+	bt_fill_registers(maker->k, regs, address, frame->registers);
 	return NULL;
 }
 
 /* The words between a numbered frame and the next one on the same stack. */
-static struct km_error *add_words(struct walk *w)
+static struct km_error *add_words(struct bt_maker *maker, const struct km_stack *stack,
+				  frame_vec *frames)
 {
 	struct bt_frame *last = NULL;
 
-	if (!w->maker->options->full)
+	if (!maker->options->full)
 		return NULL;
-	km_vec_for_each (w->frames, frame) {
+	km_vec_for_each (frames, frame) {
 		const struct km_stack_range *range;
 
 		if (frame->level < 0)
 			continue;
-		range = km_stack_set_find(&w->stack->stacks, frame->address);
+		range = km_stack_set_find(&stack->stacks, frame->address);
 		if (last && range && last->address >= range->start &&
 		    frame->address > last->address && frame->address < range->end)
-			KM_TRY(read_words(w->maker, last->address + 8, frame->address + 8,
-					  w->maker->options->symbolic ? WORDS_SYMBOLS_AND_CACHES
-								      : WORDS_PLAIN,
+			KM_TRY(read_words(maker, last->address + 8, frame->address + 8,
+					  maker->options->symbolic ? WORDS_SYMBOLS_AND_CACHES
+								   : WORDS_PLAIN,
 					  &last->words, &last->n_words));
 		last = frame;
 	}
 	return NULL;
 }
 
-/* A CPU that has panicked and has nowhere to go spins in panic(), and what it called there to wait is
- * of no interest: the numbered frames begin with panic(). */
-static void skip_waiting(struct walk *w)
-{
-	s32 level = 0;
-	size_t i = 0;
-
-	while (i < w->frames->count && strcmp(w->frames->data[i].function, "vpanic") &&
-	       strcmp(w->frames->data[i].function, "panic"))
-		i++;
-	if (w->stack->source != KM_STACK_NOTE || w->stack->deepened || i == w->frames->count ||
-	    w->frames->data[i].sp > w->frames->data[0].sp + WAITING_MAX)
-		return;
-	for (size_t j = 0; j < i; j++) {
-		w->frames->data[j].level = -1;
-		free(w->frames->data[j].registers);
-		w->frames->data[j].registers = NULL;
-	}
-	for (; i < w->frames->count; i++)
-		if (w->frames->data[i].level >= 0)
-			w->frames->data[i].level = level++;
-}
-
 static struct km_error *make_frames(struct bt_maker *maker, const struct km_stack *stack,
 				    frame_vec *frames, const char **ret_problem)
 {
-	const struct km_arch *arch = km_kernel_arch(maker->k);
-	struct walk w = {.maker = maker, .stack = stack, .frames = frames};
+	km_cleanup(km_trace_free) struct km_trace trace = {0};
 
-	/* User mode was interrupted, and nothing of the kernel's is on the stack. */
-	if (arch->is_user(&stack->regs)) {
+	KM_TRY(km_trace_unwind(maker->stacks, stack, &trace));
+	*ret_problem = trace.problem;
+	for (size_t i = 0; i < trace.n_frames; i++) {
+		const struct km_trace_frame *from = &trace.frames[i];
 		struct bt_frame *frame = km_vec_push(frames);
 
 		if (!frame)
 			return km_error_nomem();
-		*frame = (struct bt_frame){.level = -1,
-					   .kind = "exact",
-					   .method = "registers",
-					   .pc = stack->regs.value[arch->pc],
-					   .sp = stack->regs.value[arch->sp]};
-		return add_registers(&w, frame, &stack->regs, 0);
+		*frame = (struct bt_frame){
+			.level = from->level,
+			.offset = from->offset,
+			.pc = from->pc,
+			.sp = from->sp,
+			.back = from->back,
+			.address = from->address,
+			.kind = from->kind,
+			.method = from->method,
+			.leaves = from->leaves,
+		};
+		memcpy(frame->function, from->function, sizeof(frame->function));
+		memcpy(frame->module, from->module, sizeof(frame->module));
+		if (from->has_regs)
+			KM_TRY(add_registers(maker, frame, &from->regs, from->regs_address));
 	}
-	km_stack_begin(maker->stacks, stack, &w.u);
-	while (frames->count < FRAMES_MAX && km_unwind_next(&w.u)) {
-		/* User mode is where a kernel's stack ends: its registers stand there already. */
-		if (w.interrupted && arch->is_user(&w.u.frame.regs))
-			break;
-		KM_TRY(add_frame(&w, frames->count == 0));
-	}
-	if (w.u.done && !w.u.at_end && w.u.why != KM_OK)
-		*ret_problem = km_status_text(w.u.why);
-	else if (frames->count >= FRAMES_MAX)
-		*ret_problem = "the stack has no end";
-	skip_waiting(&w);
-	return add_words(&w);
+	return add_words(maker, stack, frames);
 }
 
 /* ---- -t and -T ------------------------------------------------------------------------------- */
@@ -487,9 +311,7 @@ static struct km_error *texts_all(struct bt_maker *maker, const struct km_stack 
 		end = top;
 	KM_TRY(add_texts(maker, range->start, end, ret));
 	if (user && ret->count && ret->data[ret->count - 1].address == top - 8) {
-		struct walk w = {.maker = maker};
-
-		return add_registers(&w, &ret->data[ret->count - 1], &regs, top);
+		return add_registers(maker, &ret->data[ret->count - 1], &regs, top);
 	}
 	return NULL;
 }
@@ -533,26 +355,6 @@ struct km_error *bt_find_exceptions(struct km_kernel *k, const struct km_stack_r
 }
 
 /* ---- one record --------------------------------------------------------------------------------- */
-
-static const char *source_text(const struct km_stack *stack)
-{
-	switch (stack->source) {
-	case KM_STACK_SWITCHED:
-		return "the scheduler's switch";
-	case KM_STACK_NOTE:
-		return stack->deepened ? "the CPU's note, and the frames below it"
-				       : "the CPU's note";
-	case KM_STACK_CRASH_NOTE:
-		return "crash_notes in memory";
-	case KM_STACK_SCANNED:
-		return "the stack's words";
-	case KM_STACK_GIVEN:
-		return "options -I and -S";
-	case KM_STACK_NO_REGS:
-		break;
-	}
-	return NULL;
-}
 
 /* -I and -S: where the user says that the stack begins. */
 static struct km_error *given_start(struct bt_maker *maker, struct km_stack *stack)
@@ -665,7 +467,7 @@ struct km_error *bt_make(struct bt_maker *maker, const struct km_task *task, str
 	}
 	km_stack_of(maker->stacks, task, &stack);
 	KM_TRY(given_start(maker, &stack));
-	ret->registers_from = source_text(&stack);
+	ret->registers_from = km_stack_source_text(&stack);
 	if (stack.source == KM_STACK_NOTE)
 		ret->evidence = km_note_evidence_text(stack.evidence);
 	KM_TRY(fill(maker, &stack, ret));

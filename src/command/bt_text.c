@@ -27,7 +27,7 @@ static void print_function(struct km_out *out, const char *function)
 {
 	char name[BT_NAME_MAX];
 
-	bt_short_name(function, name, sizeof(name));
+	km_short_name(function, name, sizeof(name));
 	km_outf(out, "%s", name);
 }
 
@@ -94,38 +94,40 @@ static void print_words(struct km_out *out, const struct bt_word *words, size_t 
 static void print_place(struct km_out *out, const struct bt_frame *frame, bool offset)
 {
 	const struct bt_options *options = km_out_view(out);
-	bool named = frame->function[0];
+	km_auto_str struct km_str text = {0};
+	const struct km_trace_place place = {
+		.function = frame->function,
+		.module = frame->module,
+		.pc = frame->pc - frame->back,
+		.offset = offset && frame->function[0] && frame->offset > frame->back ?
+				  frame->offset - frame->back :
+				  0,
+		.guessed = !strcmp(frame->kind, "guessed"),
+		.hex = options->hex,
+	};
 
-	km_outf(out, "%s", !strcmp(frame->kind, "guessed") ? "? " : "");
-	print_function(out, named ? frame->function : "(unknown)");
-	if (offset && named && frame->offset > frame->back)
-		print_offset(out, frame->offset - frame->back, options->hex);
-	km_outf(out, " at %" PRIx64, frame->pc - frame->back);
-	if (frame->module[0])
-		km_outf(out, " [%s]", frame->module);
-	km_outf(out, "\n");
+	km_trace_place_text(&place, &text);
+	km_outf(out, "%s\n", text.data ? text.data : "");
 }
 
 static void print_frame(struct km_out *out, const struct bt_frame *frame)
 {
 	const struct bt_options *options = km_out_view(out);
-	bool numbered = options->mode == BT_FRAMES;
+	km_auto_str struct km_str number = {0};
 
 	/* What a kernel exception interrupted is its register block, unless it lies on another
 	 * stack. */
-	if (numbered && frame->level < 0) {
+	if (options->mode == BT_FRAMES && frame->level < 0) {
 		if (frame->registers)
 			print_registers(out, frame->registers);
 		return;
 	}
-	if (frame->leaves)
-		km_outf(out, "--- <%s%s stack> ---\n", frame->leaves,
-			strcmp(frame->leaves, km_stack_name_irq) ? " exception" : "");
-	if (numbered)
-		km_outf(out, "%s#%d [%" PRIx64 "] ", frame->level < 10 ? " " : "", frame->level,
-			frame->address);
+	/* Words that were found by search have no numbers. */
+	if (options->mode == BT_FRAMES)
+		km_trace_number_text(frame->level, frame->address, frame->leaves, &number);
 	else
-		km_outf(out, "  [%" PRIx64 "] ", frame->address);
+		km_str_addf(&number, "  [%" PRIx64 "] ", frame->address);
+	km_outf(out, "%s", number.data ? number.data : "");
 	print_place(out, frame, options->offsets);
 	/* Without line numbers, the place within the function is the best that there is. */
 	if (options->lines && frame->function[0]) {

@@ -11,6 +11,7 @@
 #define KM_SUBSYSTEM_SUBSYSTEM_H
 
 #include "kernel/kernel.h"
+#include "subsystem/backtrace.h"
 #include "subsystem/kimage.h"
 #include "subsystem/layout.h"
 #include "subsystem/machine.h"

@@ -260,10 +260,10 @@ static void test_short_names(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < KM_ARRAY_SIZE(cases); i++) {
-		bt_short_name(cases[i][0], buf, sizeof(buf));
+		km_short_name(cases[i][0], buf, sizeof(buf));
 		assert_string_equal(buf, cases[i][1]);
 	}
-	bt_short_name("a_name_that_is_longer_than_the_buffer", buf, sizeof(buf));
+	km_short_name("a_name_that_is_longer_than_the_buffer", buf, sizeof(buf));
 	assert_string_equal(buf, "a_name_that_is_");
 }
 
