@@ -30,6 +30,7 @@ int km_app_kexec(int argc, char **argv);
 int km_app_load(int argc, char **argv);
 int km_app_open(int argc, char **argv);
 int km_app_plan(int argc, char **argv);
+int km_app_report(int argc, char **argv);
 int km_app_schema(int argc, char **argv);
 int km_app_status(int argc, char **argv);
 int km_app_unload(int argc, char **argv);

@@ -5,21 +5,23 @@
 #include <string.h>
 
 #include "app/app.h"
+#include "capture/capture.h"
 #include "command/command.h"
 
 static const char help[] =
 	"usage: kmortem schema [COMMAND]\n"
 	"       kmortem schema --write FOLDER\n"
 	"\n"
-	"Prints the JSON schema (draft 2020-12) of what COMMAND of the analyser writes with --json. Without\n"
-	"COMMAND: the names of the commands. --write puts all of them into FOLDER, a file for each command,\n"
+	"Prints the JSON schema (draft 2020-12) of what COMMAND of the analyser writes with --json, or `kmortem\n"
+	"report`. Without COMMAND: the names of the commands. --write puts all of them into FOLDER, a file for each command,\n"
 	"'*' as star.json.\n"
 	"\n"
 	"Exit status: 0 done; 1 a file could not be written; 2 the command line has no meaning.\n";
 
 static int print_one(const char *name)
 {
-	const struct km_command *command = km_command_find(name);
+	const struct km_command *command =
+		strcmp(name, km_report_command.name) ? km_command_find(name) : &km_report_command;
 	km_auto_str struct km_str text = {0};
 
 	if (!command) {
@@ -56,6 +58,7 @@ int km_app_schema(int argc, char **argv)
 	if (argc == 1) {
 		for (size_t i = 0; km_commands[i]; i++)
 			puts(km_commands[i]->name);
+		puts(km_report_command.name);
 		return KM_EXIT_OK;
 	}
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
@@ -66,7 +69,7 @@ int km_app_schema(int argc, char **argv)
 		for (size_t i = 0; km_commands[i]; i++)
 			if (!write_one(argv[2], km_commands[i]))
 				return KM_EXIT_FAILED;
-		return KM_EXIT_OK;
+		return write_one(argv[2], &km_report_command) ? KM_EXIT_OK : KM_EXIT_FAILED;
 	}
 	if (argc != 2 || argv[1][0] == '-') {
 		fputs(help, stderr);

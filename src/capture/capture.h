@@ -11,5 +11,6 @@
 #include "capture/rearrange.h"
 #include "capture/run.h"
 #include "capture/verify.h"
+#include "capture/summary.h"
 
 #endif

@@ -99,6 +99,11 @@ bool km_out_failed(const struct km_out *out); /* the reader is gone: stop */
 /* From now on everything goes to SINK; what was written before has gone to the one before it. */
 void km_out_redirect(struct km_out *out, const struct km_sink *sink);
 
+/* In JSON the object around records: what was run, then what went wrong. Nothing in text. */
+void km_out_begin_command(struct km_out *out, const char *line);
+void km_out_end_command(struct km_out *out, char *const *problems, size_t n_problems,
+			const struct km_error *error);
+
 /* One record, in whichever view is on. */
 void km_emit(struct km_out *out, const struct km_kind *kind, const void *record);
 /* For text views: written only in the text view; control codes are escaped, tab and line feed pass. */

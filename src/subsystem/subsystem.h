@@ -12,6 +12,7 @@
 
 #include "kernel/kernel.h"
 #include "subsystem/backtrace.h"
+#include "subsystem/blame.h"
 #include "subsystem/kimage.h"
 #include "subsystem/layout.h"
 #include "subsystem/machine.h"
@@ -20,6 +21,7 @@
 #include "subsystem/path.h"
 #include "subsystem/printk.h"
 #include "subsystem/section.h"
+#include "subsystem/signs.h"
 #include "subsystem/slab.h"
 #include "subsystem/slab_cache.h"
 #include "subsystem/stack.h"
