@@ -11,6 +11,8 @@
 #include "capture/rearrange.h"
 #include "capture/run.h"
 #include "capture/verify.h"
+#include "capture/stack_check.h"
+#include "capture/stage.h"
 #include "capture/summary.h"
 
 #endif
