@@ -225,6 +225,7 @@ static void take_system(struct km_kernel *k, struct km_summary *s)
 	u64 at = km_symbol_address(k, "saved_command_line"), text = 0;
 
 	s->format = info->description;
+	s->page_size = km_page_size(k);
 	s->partial = info->partial;
 	s->incomplete = info->incomplete || info->truncated_bytes;
 	km_system_read(k, &s->system);

@@ -81,7 +81,7 @@ struct km_summary {
 	char taint_letters[72];
 	char command_line[1024];
 	enum km_status command_line_status;
-	u64 hz;
+	u64 page_size;
 	struct km_maybe tasks;
 
 	struct km_panic panic;

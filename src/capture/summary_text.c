@@ -38,10 +38,10 @@ static const char *number(struct km_maybe maybe, char buf[32])
 	return buf;
 }
 
-static const char *mebibytes(struct km_maybe pages, char buf[32])
+static const char *mebibytes(const struct km_summary *s, struct km_maybe pages, char buf[32])
 {
 	if (pages.status == KM_OK)
-		snprintf(buf, 32, "%" PRIu64 " MiB", pages.value >> 8);
+		snprintf(buf, 32, "%" PRIu64 " MiB", pages.value * s->page_size >> 20);
 	else
 		snprintf(buf, 32, "(%s)", km_status_text(pages.status));
 	return buf;
@@ -211,9 +211,9 @@ static void memory_part(struct km_out *out, const struct km_summary *s)
 
 	km_outf(out, "\nMEMORY%s\n", s->memory_short ? ": exhausted" : "");
 	km_outf(out, "  %s in all, free %s; page cache %s, slab %s, processes %s",
-		mebibytes(m->total, a), mebibytes(m->free, b), mebibytes(m->cached, c),
-		mebibytes(m->slab, d), mebibytes(s->anonymous, e));
-	km_outf(out, ", in no counter %s\n", mebibytes(s->elsewhere, a));
+		mebibytes(s, m->total, a), mebibytes(s, m->free, b), mebibytes(s, m->cached, c),
+		mebibytes(s, m->slab, d), mebibytes(s, s->anonymous, e));
+	km_outf(out, ", in no counter %s\n", mebibytes(s, s->elsewhere, a));
 	for (size_t i = 0; i < s->n_zones; i++)
 		if (s->zones[i].below_min)
 			km_outf(out,
@@ -221,8 +221,8 @@ static void memory_part(struct km_out *out, const struct km_summary *s)
 				s->zones[i].node, s->zones[i].name, number(s->zones[i].free, a),
 				number(s->zones[i].min, b));
 	if (m->swap_total.status == KM_OK && m->swap_total.value)
-		km_outf(out, "  swap: %s of %s used\n", mebibytes(m->swap_used, a),
-			mebibytes(m->swap_total, b));
+		km_outf(out, "  swap: %s of %s used\n", mebibytes(s, m->swap_used, a),
+			mebibytes(s, m->swap_total, b));
 	for (size_t i = 0; s->memory_short && i < s->n_hungry; i++)
 		km_outf(out, "  \"%s\", pid %s: %" PRIu64 " MiB\n", s->hungry[i].comm,
 			number(s->hungry[i].pid, a), s->hungry[i].rss.value >> 20);
