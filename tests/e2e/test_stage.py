@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from conftest import ROOT, parse_stream
+from conftest import KERNELS, ROOT, lab_dump, parse_stream
 from test_dmesg import dmesg
 
 TOOL = os.path.join(ROOT, 'build', 'tests', 'tools', 'stage')
@@ -48,10 +48,12 @@ def test_nothing_is_overwritten(sysrq, tmp_path):
 
 @pytest.mark.parametrize('trouble', ['crash', 'exit', 'hang', 'spin', 'eat'])
 @pytest.mark.parametrize('at', [0, 1, 2])
-def test_whatever_happens_to_it_is_over_in_time(sysrq, tmp_path, trouble, at):
-    result = stage('write', tmp_path, sysrq.elf, trouble, at)
-    assert result['seconds'] < 8 and not result['left']
-    assert result['why']
+def test_whatever_happens_to_it_is_over_in_time(tmp_path, trouble, at):
+    """The tool gives it 1.5 s instead of 10."""
+    result = stage('write', tmp_path, lab_dump(KERNELS[-1], 'sysrq').elf, trouble, at)
+    assert result['seconds'] < 6 and not result['left']
+    # What is left to an eater may do for a file.
+    assert result['why'] or (trouble == 'eat' and at and result['files'] == [DONE] * 3)
     assert result['files'][:at] == [DONE] * at
     assert DONE not in result['files'][at:] or trouble == 'eat'
     for i, name in enumerate(NAMES):

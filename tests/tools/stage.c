@@ -51,7 +51,7 @@ static int stage_write(int argc, char **argv)
 	struct km_stage_options options = {
 		.dump = "the dump",
 		.verdict = "kept by a test",
-		.deadline_ns = trouble.kind ? 3000000000ull : 0,
+		.deadline_ns = trouble.kind ? 1500000000ull : 0,
 		.hook = make_trouble,
 		.hook_data = &trouble,
 	};
