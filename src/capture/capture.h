@@ -10,9 +10,9 @@
 #include "capture/options.h"
 #include "capture/rearrange.h"
 #include "capture/run.h"
-#include "capture/verify.h"
 #include "capture/stack_check.h"
 #include "capture/stage.h"
 #include "capture/summary.h"
+#include "capture/verify.h"
 
 #endif
