@@ -9,7 +9,9 @@
 #include "capture/filter_private.h"
 
 enum {
-	PIECE = 4096, /* frames: 256 KiB of struct pages */
+	PIECE = 1024, /* frames, at most … */
+	BYTES = 64 *
+		1024, /* … and so many bytes of struct pages, that a processor's cache holds them */
 	CLASSES = 256,
 };
 
@@ -141,6 +143,7 @@ struct chunk {
 	bool drops[CLASSES];
 	u64 seen[CLASSES];
 	u8 classes[PIECE];
+	u8 bytes[BYTES];
 };
 
 static void classify(struct chunk *c, u64 pfn, u64 address, const u8 *bytes, size_t count, u8 *ret)
@@ -151,37 +154,41 @@ static void classify(struct chunk *c, u64 pfn, u64 address, const u8 *bytes, siz
 	km_page_cursor_run(&c->cursor, pfn, address, bytes, count, ret);
 }
 
-/* Struct pages that cannot be had all at once: a few at a time, what is missing is not known. */
-static void classify_slowly(struct chunk *c, u64 pfn, u64 address, size_t count, u8 *ret)
+/* Copies struct pages. A mapping of the file would cost a fault for every few pages, and what was seen of
+ * it would pile up in this process: struct pages are a sixty-fourth of memory. */
+static enum km_status copy(struct km_filter *f, u64 address, u8 *buf, size_t len)
 {
-	enum { STEP = 16 };
-	const u32 size = c->f->kinds.page_size;
-	u8 bytes[STEP * 1024];
+	while (len) {
+		u64 physical, left;
+		enum km_status status =
+			km_space_translate(km_kernel_space(f->k), address, &physical, &left);
+		size_t n = (size_t)km_min((u64)len, left);
 
-	for (size_t i = 0; i < count; i += STEP) {
-		size_t n = km_min(count - i, (size_t)STEP);
-
-		if (km_read(c->f->k, address + i * size, bytes, n * size) == KM_OK)
-			classify(c, pfn + i, address + i * size, bytes, n, ret + i);
-		else
-			memset(ret + i, KM_PAGE_UNREADABLE, n);
+		if (status == KM_OK)
+			status = km_image_read_through(f->model.image, physical, buf, n);
+		if (status != KM_OK)
+			return status;
+		address += n;
+		buf += n;
+		len -= n;
 	}
+	return KM_OK;
 }
 
 static void classify_piece(struct chunk *c, u64 pfn, u64 address, size_t count, u8 *ret)
 {
-	struct km_space *space = km_kernel_space(c->f->k);
-	size_t len = count * c->f->kinds.page_size;
-	const u8 *mapped = km_space_mapped(space, address, len);
-	struct km_view view;
+	enum { FEW = 16 };
+	const u32 size = c->f->kinds.page_size;
 
-	if (mapped) {
-		classify(c, pfn, address, mapped, count, ret);
-	} else if (km_space_view(space, address, len, &view) == KM_OK) {
-		classify(c, pfn, address, view.data, count, ret);
-		km_space_unview(space, &view);
+	if (copy(c->f, address, c->bytes, count * size) == KM_OK) {
+		classify(c, pfn, address, c->bytes, count, ret);
+	} else if (count > FEW) {
+		/* What is missing may be a part of them only. */
+		for (size_t i = 0; i < count; i += FEW)
+			classify_piece(c, pfn + i, address + i * size,
+				       km_min(count - i, (size_t)FEW), ret + i);
 	} else {
-		classify_slowly(c, pfn, address, count, ret);
+		memset(ret, KM_PAGE_UNREADABLE, count);
 	}
 }
 
@@ -291,8 +298,10 @@ static void sum_up(const struct chunk *c, struct km_filter_counts *counts)
 
 static void run_chunk(struct chunk *c, size_t count)
 {
-	for (size_t at = 0; at < count; at += PIECE) {
-		size_t n = km_min(count - at, (size_t)PIECE);
+	const size_t piece = km_min((size_t)PIECE, BYTES / c->f->kinds.page_size / 64 * 64);
+
+	for (size_t at = 0; at < count; at += piece) {
+		size_t n = km_min(count - at, piece);
 
 		if (!c->exists || any(c->exists, at, at + n))
 			run_piece(c, c->first + at, n);

@@ -57,8 +57,8 @@ void km_filter_counts_add(struct km_filter_counts *sum, const struct km_filter_c
  * For the frames [FIRST, FIRST + COUNT): sets bit I (bit I % 64 of word I / 64) of EXISTS where frame
  * FIRST + I is RAM, and of KEEP where it is to be saved at the level in force and the source has it; both
  * are cleared first, to whole words. Adds to COUNTS. Either of KEEP and COUNTS may be NULL. Safe from
- * several threads, takes some 300 KiB of memory at most while it runs, is quickest where FIRST and COUNT
- * are multiples of 4096. KM_OK, or KM_NOMEM (then every page that exists is in KEEP).
+ * several threads, takes some 70 KiB of memory at most while it runs, is quickest where FIRST and COUNT
+ * are multiples of 1024. KM_OK, or KM_NOMEM (then every page that exists is in KEEP).
  */
 enum km_status km_filter_chunk(struct km_filter *f, u64 first, size_t count, u64 *exists, u64 *keep,
 			       struct km_filter_counts *counts);

@@ -112,6 +112,10 @@ bool km_image_set_hole(struct km_image *image, u64 start, u64 end);
  * with the reason of the first page that fails; BUF is then undefined. */
 enum km_status km_image_read(struct km_image *image, u64 paddr, void *buf, size_t len);
 
+/* The same for who goes through much of memory, once: copied by the system where the bytes lie together in
+ * the file, so that nothing of the file stays mapped in this process. */
+enum km_status km_image_read_through(struct km_image *image, u64 paddr, void *buf, size_t len);
+
 /*
  * A window of LEN bytes at PADDR. It points into the file where the bytes lie together there, and
  * is a copy otherwise. Give it back with km_image_unview().
