@@ -13,6 +13,7 @@
 
 #include "capture/erase.h"
 #include "capture/run.h"
+#include "capture/stack_check.h"
 #include "capture/verify.h"
 #include "capture/writer.h"
 
@@ -506,6 +507,22 @@ static struct km_error *publish(struct run *r)
 	return NULL;
 }
 
+/* A dump is for stacks: the dead task's is unwound from what was written. What is not there in the
+ * source cannot be in the dump either, so this says what was seen and does not judge. */
+static void check_stack(struct run *r, const char *const *paths)
+{
+	struct km_stack_check check;
+	struct km_error *error;
+
+	if (!r->kernel || !r->result->verified)
+		return;
+	error = km_stack_check(paths, r->n_parts, &r->options->kernel_options, &check);
+	r->result->stack_checked = !error && check.good;
+	snprintf(r->result->stack_text, sizeof(r->result->stack_text), "%.159s",
+		 error ? error->message : check.text);
+	km_error_free(error);
+}
+
 /* Reads back what can be: not a stream, nor what only a private key opens. */
 static void verify(struct run *r)
 {
@@ -531,6 +548,7 @@ static void verify(struct run *r)
 			 error ? error->message : verified.what);
 	}
 	km_error_free(error);
+	check_stack(r, paths);
 }
 
 static struct km_error *run_all(struct run *r, const struct km_capture_target *target)
