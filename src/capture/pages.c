@@ -13,14 +13,16 @@ struct km_error *km_pages_init(struct km_pages *pages, struct km_image *source, 
 	*pages = (struct km_pages){
 		.source = source, .shift = shift, .erase = erase, .no_windows = no_windows};
 	pages->copy = malloc((size_t)1 << shift);
-	return pages->copy ? NULL : km_error_nomem();
+	pages->run = malloc(km_max((size_t)KM_RUN_BYTES, (size_t)1 << shift));
+	return pages->copy && pages->run ? NULL : km_error_nomem();
 }
 
 void km_pages_done(struct km_pages *pages)
 {
 	km_image_unview(pages->source, &pages->window);
 	free(pages->copy);
-	pages->copy = NULL;
+	free(pages->run);
+	pages->copy = pages->run = NULL;
 }
 
 /* The range of the source with PADDR in it; false where there is none. */
@@ -54,13 +56,17 @@ static const u8 *in_window(struct km_pages *pages, u64 paddr)
 	    paddr + size <= pages->window_start + pages->window.size)
 		return pages->window.data + (paddr - pages->window_start);
 	km_image_unview(pages->source, &pages->window);
-	if (!range_of(pages->source, paddr, &range))
+	if (pages->unmappable || !range_of(pages->source, paddr, &range))
 		return NULL;
 	start = km_max(paddr & ~(u64)(WINDOW - 1), (range.start + size - 1) & ~(size - 1));
 	end = km_min((paddr & ~(u64)(WINDOW - 1)) + WINDOW, range.end);
-	if (start > paddr || paddr + size > end ||
-	    km_image_window(pages->source, start, end - start, &pages->window))
+	if (start > paddr || paddr + size > end)
 		return NULL;
+	/* Only /proc/vmcore can be mapped like this: ask others once. */
+	if (km_image_window(pages->source, start, end - start, &pages->window)) {
+		pages->unmappable = true;
+		return NULL;
+	}
 	pages->window_start = start;
 	return pages->window.data + (paddr - start);
 }
@@ -98,33 +104,41 @@ static const u8 *erased(struct km_pages *pages, u64 paddr, const u8 *page)
 	return page;
 }
 
-enum km_status km_pages_get(struct km_pages *pages, u64 pfn, const u8 **ret)
+/*
+ * Copied, not looked at in a mapping: a page fault costs as much as compressing a page, or many times that
+ * in a virtual machine, and what is mapped counts as memory in use.
+ */
+static const u8 *in_run(struct km_pages *pages, u64 pfn, u64 ahead)
+{
+	u64 n = km_min(ahead + 1, km_max((u64)1, (u64)KM_RUN_BYTES >> pages->shift));
+
+	if (pfn >= pages->run_first && pfn < pages->run_end)
+		return pages->run + ((pfn - pages->run_first) << pages->shift);
+	pages->run_first = pages->run_end = 0;
+	if (km_image_read_through(pages->source, pfn << pages->shift, pages->run,
+				  (size_t)(n << pages->shift)))
+		return NULL;
+	pages->run_first = pfn;
+	pages->run_end = pfn + n;
+	return pages->run;
+}
+
+enum km_status km_pages_get(struct km_pages *pages, u64 pfn, u64 ahead, const u8 **ret)
 {
 	u64 paddr = pfn << pages->shift;
-	const u8 *page = km_image_mapped(pages->source, paddr, (size_t)1 << pages->shift);
+	const u8 *page = pages->no_windows ? NULL : in_window(pages, paddr);
 	enum km_status status;
 
-	if (!page && !pages->no_windows)
-		page = in_window(pages, paddr);
+	if (!page)
+		page = in_run(pages, pfn, ahead);
 	if (!page) {
-		status =
-			km_image_read(pages->source, paddr, pages->copy, (size_t)1 << pages->shift);
+		/* One of the run cannot be read: is it this one? */
+		status = km_image_read(pages->source, paddr, pages->copy,
+				       (size_t)1 << pages->shift);
 		if (status)
 			return status;
 		page = pages->copy;
 	}
 	*ret = pages->erase && pages->erase->n ? erased(pages, paddr, page) : page;
-	/* Who checks the copy later would not see that the original could not be read. */
-	return *ret != page ? km_pages_check(pages, page) : KM_OK;
-}
-
-enum km_status km_pages_check(struct km_pages *pages, const u8 *page)
-{
-	return page == pages->copy ? KM_OK
-				   : km_image_check(pages->source, page, (size_t)1 << pages->shift);
-}
-
-void km_pages_forget(struct km_pages *pages, u64 first, u64 end)
-{
-	km_image_forget(pages->source, first << pages->shift, (end - first) << pages->shift);
+	return KM_OK;
 }

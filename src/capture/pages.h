@@ -13,25 +13,25 @@ struct km_erase {
 	struct km_str text; /* makedumpfile's eraseinfo: a line "erase NAME SIZE" each */
 };
 
+#define KM_RUN_BYTES (256u << 10)
+
 struct km_pages {
 	struct km_image *source;
 	u32 shift;
-	bool no_windows;	      /* read page by page */
+	bool no_windows; /* do not try to map */
+	bool unmappable; /* it was tried */
 	const struct km_erase *erase; /* NULL: nothing */
 	struct km_view window;
 	u64 window_start; /* physical */
-	u64 forgotten;	  /* all below it has been let go */
-	u8 *copy;	  /* room for a page */
+	u8 *copy;		/* room for a page */
+	u8 *run;		/* room for KM_RUN_BYTES: pages that were read together */
+	u64 run_first, run_end; /* their frames */
 };
 
 struct km_error *km_pages_init(struct km_pages *pages, struct km_image *source, u32 shift,
 			       const struct km_erase *erase, bool no_windows) km_must_check;
 void km_pages_done(struct km_pages *pages);
-/* The page PFN: good until the next call. */
-enum km_status km_pages_get(struct km_pages *pages, u64 pfn, const u8 **ret);
-/* Whether what was got was what the source says, after it was used. */
-enum km_status km_pages_check(struct km_pages *pages, const u8 *page);
-/* Lets go of the memory behind the frames [FIRST, END). */
-void km_pages_forget(struct km_pages *pages, u64 first, u64 end);
+/* The page PFN: good until the next call. The AHEAD frames after it will be asked for next. */
+enum km_status km_pages_get(struct km_pages *pages, u64 pfn, u64 ahead, const u8 **ret);
 
 #endif

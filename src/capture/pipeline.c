@@ -75,13 +75,14 @@ static void fill(struct pipeline *p, struct km_batch *batch)
 
 /* ---- one batch ---- */
 
-static void pack(struct worker *worker, struct km_batch *batch, struct km_saved_page *packed)
+static void pack(struct worker *worker, struct km_batch *batch, struct km_saved_page *packed,
+		 u64 ahead)
 {
 	struct pipeline *p = worker->p;
 	u32 size = p->survey->page_size;
 	const u8 *page;
 
-	packed->status = km_pages_get(&worker->pages, packed->pfn, &page);
+	packed->status = km_pages_get(&worker->pages, packed->pfn, ahead, &page);
 	if (packed->status)
 		return;
 	packed->zero = km_is_zero(page, size);
@@ -95,23 +96,26 @@ static void pack(struct worker *worker, struct km_batch *batch, struct km_saved_
 			packed->size = size;
 		}
 	}
-	packed->status = km_pages_check(&worker->pages, page);
-	if (packed->status) {
-		packed->size = 0;
-		packed->zero = false;
-	}
 	batch->len += packed->size;
 }
 
 static void pack_batch(struct worker *worker, struct km_batch *batch)
 {
-	u32 i;
+	u32 i, end = 0;
 
-	for (i = 0; i < batch->n; i++)
-		pack(worker, batch, &batch->pages[i]);
+	for (i = 0; i < batch->n; i++) {
+		/* How far frames follow each other without a gap. */
+		for (end = km_max(end, i + 1);
+		     end < batch->n && batch->pages[end].pfn == batch->pages[end - 1].pfn + 1;)
+			end++;
+		pack(worker, batch, &batch->pages[i], end - i - 1);
+	}
+	/* Compressed sources are read where they are mapped. */
 	if (batch->n)
-		km_pages_forget(&worker->pages, batch->pages[0].pfn,
-				batch->pages[batch->n - 1].pfn + 1);
+		km_image_forget(worker->p->survey->source,
+				batch->pages[0].pfn << worker->p->survey->shift,
+				(batch->pages[batch->n - 1].pfn + 1 - batch->pages[0].pfn)
+					<< worker->p->survey->shift);
 }
 
 /* ---- in order again; under the lock ---- */

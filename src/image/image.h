@@ -132,10 +132,6 @@ enum km_status km_image_window(struct km_image *image, u64 paddr, size_t len, st
  * for the image's life; nothing is to be given back. */
 const u8 *km_image_mapped(struct km_image *image, u64 paddr, size_t len);
 
-/* Whether LEN bytes at AT, which km_image_mapped() or a view has given and which were just read, were
- * what the file says: KM_IO where the system failed to bring them in, and they read as zeros. */
-enum km_status km_image_check(struct km_image *image, const u8 *at, size_t len);
-
 /* Bytes of the dump file itself, of PATHS[FILE] of the open; of what was flattened where it is that.
  * KM_OK, KM_TRUNCATED or KM_IO. For checksums; memory is read with the calls above. */
 enum km_status km_image_file_read(struct km_image *image, size_t file, u64 offset, void *buf,
