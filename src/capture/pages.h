@@ -18,11 +18,11 @@ struct km_erase {
 struct km_pages {
 	struct km_image *source;
 	u32 shift;
-	bool no_windows; /* do not try to map */
-	bool unmappable; /* it was tried */
+	bool no_windows;	      /* do not try to map */
+	bool unmappable;	      /* it was tried */
 	const struct km_erase *erase; /* NULL: nothing */
 	struct km_view window;
-	u64 window_start; /* physical */
+	u64 window_start;	/* physical */
 	u8 *copy;		/* room for a page */
 	u8 *run;		/* room for KM_RUN_BYTES: pages that were read together */
 	u64 run_first, run_end; /* their frames */
