@@ -443,6 +443,7 @@ static struct km_error *attempt(struct run *r, int level, bool *ret_again)
 	if (status == KM_IO && !os_errno)
 		os_errno = EIO;
 	os_errno = finish(r, status == KM_IO ? KM_OK : status, os_errno);
+	count_written(r); /* the bytes are known now */
 	if (os_errno && !r->result->os_errno)
 		say_why(r, KM_OK, os_errno);
 	r->result->outcome = r->result->why[0] ? KM_CAPTURE_INCOMPLETE : KM_CAPTURE_COMPLETE;
