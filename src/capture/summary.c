@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* So long in uninterruptible sleep is a disk's patience at most; the hung task detector takes 120 s. */
-#define WAITED_LEAST 2000000000ull
+/* A task that slept so long is worth naming where somebody had the machine die: few disks take it. */
+#define WAITED_LEAST 1000000000ull
 /* A table of tasks longer than this is not looked through for who uses the memory. */
 enum { TASKS_MEASURED = 20000 };
 
@@ -440,6 +440,10 @@ struct km_error *km_summary_make(struct km_kernel *k, const struct km_summary_op
 	KM_TRY(take_log(k, options->job, s));
 	KM_TRY(take_tasks(k, options->job, &stacks, s));
 	km_panic_find(k, s->task_list, s->log, &s->panic);
+	/* Not every end is among the phrases for one: the last trouble that the log speaks of is it then. */
+	if (!s->panic.message[0] && s->n_signs)
+		snprintf(s->panic.message, sizeof(s->panic.message), "%s",
+			 s->found_signs[s->n_signs - 1].last);
 	s->has_message = s->panic.message[0];
 	if (!s->has_message)
 		s->panic_problem =

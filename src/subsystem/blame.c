@@ -167,7 +167,7 @@ void km_blame_find(struct km_kernel *k, const struct km_tasks *tasks, const stru
 	}
 	if (panic->sysrq)
 		say(ret, panic->task, KM_CERTAIN,
-		    "it had the machine die through sysrq, and no task was hung (CPU by %s)",
+		    "it had the machine die through sysrq, and no task was long in uninterruptible sleep (CPU by %s)",
 		    panic->evidence);
 	else
 		say(ret, panic->task, KM_CERTAIN, "it ran on the CPU that died (by %s)",
@@ -180,7 +180,8 @@ static bool is_one_of(const char *function, const char *const *names, size_t cou
 {
 	char name[KM_FRAME_NAME_MAX];
 
-	km_short_name(function, name, sizeof(name));
+	/* What the compiler cut off a function (".cold") counts as it. */
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(function, "."), function);
 	for (size_t i = 0; i < count; i++) {
 		size_t len = strlen(names[i]);
 
