@@ -211,8 +211,8 @@ static size_t compress_roomy(struct km_compressor *c, const u8 *page, u8 *out, s
 	} else {
 		lzo_uint len = 0;
 
-		/* Its table has 2^12 entries, not 2^14: that is what 4 KiB fill, and clearing the
-		 * larger one for every page takes longer than compressing. */
+		/* Its table has 2^12 entries, not 2^14: 4 KiB do not fill more, and each thread's
+		 * share of the cache stays small. */
 		if (lzo1x_1_12_compress(page, c->page_size, c->room, &len, c->lzo) != LZO_E_OK)
 			return 0;
 		n = len;
