@@ -9,6 +9,8 @@
 #define WAITED_LEAST 1000000000ull
 /* A table of tasks longer than this is not looked through for who uses the memory. */
 enum { TASKS_MEASURED = 20000 };
+/* Frames that are kept from a long stack's end. */
+enum { OUTERMOST = 12 };
 
 static void problem(struct km_summary *s, const char *what, const char *why)
 {
@@ -62,8 +64,12 @@ static struct km_error *take_stack(struct km_stacks *stacks, const struct km_tas
 		return km_error_nomem();
 	ret->more_frames = trace.n_frames - shown;
 	ret->n_frames = shown;
-	for (size_t i = 0; i < shown; i++)
-		take_frame(&trace.frames[i], (u32)i, &ret->frames[i]);
+	/* Of a recursion the outermost frames tell who began it: what is left out lies before them. */
+	for (size_t i = 0; i < shown; i++) {
+		size_t at = i < KM_SUMMARY_FRAMES - OUTERMOST ? i : i + ret->more_frames;
+
+		take_frame(&trace.frames[at], (u32)at, &ret->frames[i]);
+	}
 	where = km_trace_where(&trace, ret->running, &ret->where_how);
 	if (where < 0)
 		return NULL;

@@ -10,7 +10,7 @@
 
 /* Bounds that keep a summary a summary. */
 enum {
-	KM_SUMMARY_FRAMES = 40, /* of a stack */
+	KM_SUMMARY_FRAMES = 40, /* of a stack: its begin, and its end */
 	KM_SUMMARY_CPUS = 64,	/* CPUs with stacks: the culprit's and the panicking one first */
 	KM_SUMMARY_BLOCKED = 16,
 	KM_SUMMARY_HUNGRY = 5,

@@ -56,7 +56,8 @@ static const struct km_field task_fields[] = {
 		    "what tells that the note is this CPU's"),
 	KM_FIELD_OF(struct km_summary_task, problem, KM_FIELD_TEXT, "why frames are missing"),
 	KM_FIELD_LIST_OF(struct km_summary_task, frames, n_frames, &frame_kind, "innermost first"),
-	KM_FIELD_OF(struct km_summary_task, more_frames, KM_FIELD_U64, "so many are left out"),
+	KM_FIELD_OF(struct km_summary_task, more_frames, KM_FIELD_U64,
+		    "so many are left out, before the last twelve"),
 };
 
 static const struct km_kind task_kind = {

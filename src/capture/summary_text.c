@@ -12,6 +12,7 @@
 
 enum {
 	FRAMES_SHOWN = 16,
+	OUTERMOST_SHOWN = 8, /* after what is left out of a long stack */
 	BLOCKED_SHOWN = 6,
 	CPUS_SHOWN = 16,
 	LINES_SHOWN = 12,
@@ -134,28 +135,41 @@ static void where_part(struct km_out *out, const struct km_summary *s)
 			task->through, taints_of(s, task->through));
 }
 
+static void frame_line(struct km_out *out, const struct km_summary_task *task, size_t i)
+{
+	const struct km_summary_frame *f = &task->frames[i];
+
+	if (f->leaves)
+		km_outf(out, "   --- <%s stack> ---\n", f->leaves);
+	km_outf(out, "  %s%2u %s", task->where_how && f->number == task->where.number ? ">" : " ",
+		f->number, strcmp(f->kind, "guessed") ? "" : "? ");
+	place(out, f);
+	km_outf(out, "\n");
+}
+
 static void stack_part(struct km_out *out, const struct km_summary_task *task)
 {
-	size_t from = task->where_how ? task->where.number : 0, last;
+	size_t from = 0, left, i;
 
 	/* What panic() itself went through is of no interest. */
-	from = task->running && from ? from - 1 : from;
-	last = km_min(task->n_frames, from + FRAMES_SHOWN);
+	while (task->where_how && from < task->n_frames &&
+	       task->frames[from].number + task->running < task->where.number)
+		from++;
+	if (from == task->n_frames)
+		from = 0;
+	left = task->n_frames - from;
 	km_outf(out, "\nSTACK of \"%s\"%s\n", task->comm, from ? ", from where it matters" : "");
-	for (size_t i = from; i < last; i++) {
-		const struct km_summary_frame *f = &task->frames[i];
+	for (i = from; i < task->n_frames && i < from + FRAMES_SHOWN; i++)
+		frame_line(out, task, i);
+	if (left > FRAMES_SHOWN) {
+		size_t end = km_min(left - FRAMES_SHOWN, (size_t)OUTERMOST_SHOWN);
 
-		if (f->leaves)
-			km_outf(out, "   --- <%s stack> ---\n", f->leaves);
-		km_outf(out, "  %s%2u %s",
-			task->where_how && f->number == task->where.number ? ">" : " ", f->number,
-			strcmp(f->kind, "guessed") ? "" : "? ");
-		place(out, f);
-		km_outf(out, "\n");
+		if (left - FRAMES_SHOWN + task->more_frames > end)
+			km_outf(out, "     … %" PRIu64 " more\n",
+				left - FRAMES_SHOWN + task->more_frames - end);
+		for (i = task->n_frames - end; i < task->n_frames; i++)
+			frame_line(out, task, i);
 	}
-	if (task->n_frames + task->more_frames > last)
-		km_outf(out, "     … %" PRIu64 " more\n",
-			task->n_frames + task->more_frames - (u64)last);
 	if (task->problem)
 		km_outf(out, "  (%s)\n", task->problem);
 }
