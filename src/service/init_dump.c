@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The dead kernel's memory: saved, tried again with less, and read back. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "service/init.h"
+#include "service/retain.h"
+
+enum {
+	TRIES = 3,
+	SMALL_BITMAP = 1 << 20,
+};
+
+static void progress(void *data, const char *what, u64 done, u64 total)
+{
+	struct km_board *board = data;
+
+	atomic_store(&board->done, done);
+	atomic_store(&board->total, total);
+	if (strncmp(board->what, what, sizeof(board->what) - 1))
+		snprintf(board->what, sizeof(board->what), "%s", what);
+	atomic_fetch_add(&board->progress, 1);
+}
+
+/* The collector's words, as the capture room reads them; what it cannot read must not cost the dump. */
+static void read_words(struct km_init *init, struct km_capture_command *command)
+{
+	km_auto_error struct km_error *error = NULL;
+	struct km_plan_strings *words = &init->plan.collector;
+	char **argv = calloc(words->count + 2, sizeof(*argv));
+
+	command->as_makedumpfile = true;
+	if (!argv)
+		return;
+	/* Borrowed by the command until this child ends. */
+	argv[0] = (char *)"makedumpfile";
+	if (words->count)
+		memcpy(argv + 1, words->data, words->count * sizeof(*argv));
+	error = km_capture_parse((int)words->count + 1, argv, command);
+	if (error)
+		km_init_say(init, "core_collector: %s", error->message);
+	if (error || !words->count) {
+		command->run = (struct km_capture_options){
+			.compression = KM_COMPRESS_LZO,
+			.levels = {KM_LEVEL_ALL},
+			.n_levels = 1,
+		};
+	}
+}
+
+/* How a try differs from the one before it: less memory, then nothing that depends on what lies in the
+ * dead kernel's. */
+static void set_options(struct km_init *init, unsigned try, struct km_capture_options *options)
+{
+	options->no_verify = true;
+	options->force = true;
+	options->flattened = false;
+	/* Its library is C++, which a static program has not: the nearest in speed. */
+	if (options->compression == KM_COMPRESS_SNAPPY)
+		options->compression = KM_COMPRESS_LZO;
+	if (try > 0) {
+		options->threads = 1;
+		options->bitmap_bytes = SMALL_BITMAP;
+	}
+	if (try > 1) {
+		options->levels[0] = KM_LEVEL_ZERO;
+		options->n_levels = 1;
+	}
+	if (init->target->kind == KM_PLAN_RAW)
+		options->size_limit = km_raw_header_at(init->board->raw.device_bytes);
+}
+
+static struct km_error *capture(struct km_init *init, void *arg)
+{
+	km_cleanup(km_init_close_dead) struct km_dead dead = {0};
+	const char *path = init->dump_path;
+	const struct km_capture_target target = {.paths = &path, .n_paths = 1, .fd = -1};
+	struct km_capture_command command = {0};
+	struct km_job job = {.progress = progress, .progress_data = init->board};
+	struct km_board *board = init->board;
+	km_auto_close int fd = -1;
+
+	KM_TRY(km_init_open_vmcore(&dead));
+	read_words(init, &command);
+	set_options(init, *(unsigned *)arg, &command.run);
+	KM_TRY(km_capture_run(dead.image, &target, &command.run, &job, &board->capture));
+	board->dump_written = true;
+	board->dump_bytes = board->capture.bytes;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fsync(fd))
+		return km_error_os(errno, "%s", path);
+	if (board->capture.outcome == KM_CAPTURE_COMPLETE)
+		return NULL;
+	return km_error_new(KM_ERROR_OS, "incomplete: %s", board->capture.why);
+}
+
+static void note_verify(struct km_init *init, const struct km_verify_result *got)
+{
+	init->board->verified = got->verdict == KM_VERDICT_WHOLE;
+}
+
+static struct km_error *verify(struct km_init *init, void *arg)
+{
+	const char *path = init->dump_path;
+	struct km_job job = {.progress = progress, .progress_data = init->board};
+	struct km_verify_result got;
+
+	(void)arg;
+	KM_TRY(km_verify(&path, 1, NULL, &job, &got));
+	note_verify(init, &got);
+	if (!init->board->verified)
+		return km_error_new(KM_ERROR_FORMAT, "%s", *got.what ? got.what : got.text);
+	return NULL;
+}
+
+/* Room for the dump, by an older one, where the user said that some may go. */
+static struct km_error *remove_old(struct km_init *init, void *arg)
+{
+	km_auto_close int parent = -1;
+	char path[600];
+	bool removed = false;
+
+	(void)arg;
+	snprintf(path, sizeof(path), "%s/..", init->folder_path);
+	parent = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (parent < 0)
+		return km_error_os(errno, "%s", path);
+	KM_TRY(km_retain_remove_oldest(parent, NULL, &removed));
+	return removed ? NULL : km_error_new(KM_ERROR_MISSING, "no older dump to remove");
+}
+
+static bool may_remove_old(const struct km_init *init)
+{
+	return init->target->kind == KM_PLAN_DIRECTORY && (init->plan.keep || init->plan.keep_free);
+}
+
+static bool disk_is_full(const struct km_init *init)
+{
+	int fd = open(init->folder_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool full = fd >= 0 && km_free_bytes(fd) < 1 << 20;
+
+	if (fd >= 0)
+		close(fd);
+	return full;
+}
+
+static enum km_step_end run_capture(struct km_init *init)
+{
+	const struct km_limits limits = {
+		.seconds = init->plan.limits.capture,
+		.stall_seconds = init->plan.limits.stall,
+	};
+	const struct km_limits removing = {.seconds = init->plan.limits.mount};
+	enum km_step_end end = KM_STEP_FAILED;
+
+	for (unsigned try = 0; try < TRIES && km_init_left(init); try++) {
+		init->board->dump_written = false;
+		memset(&init->board->capture, 0, sizeof(init->board->capture));
+		end = km_init_run(init, "capture", try ? "again" : "", &limits, capture, &try);
+		while (end == KM_STEP_FAILED && may_remove_old(init) && disk_is_full(init) &&
+		       km_init_run(init, "make-room", "", &removing, remove_old, NULL) ==
+			       KM_STEP_DONE)
+			end = km_init_run(init, "capture", "again", &limits, capture, &try);
+		/* What said why it failed will fail so again, and what cannot be killed holds the
+		 * target. */
+		if (end == KM_STEP_DONE || end == KM_STEP_STUCK || end == KM_STEP_LATE ||
+		    init->board->dump_written)
+			break;
+	}
+	return end;
+}
+
+static void note_capture(struct km_init *init, enum km_step_end end)
+{
+	const struct km_result *result = init->result;
+	const char *why = init->board->message;
+
+	if (end == KM_STEP_DONE || !result->n_steps) {
+		*init->result->why = '\0';
+		return;
+	}
+	if (end != KM_STEP_FAILED)
+		why = result->steps[result->n_steps - 1].message;
+	km_init_copy_safe(init->result->why, sizeof(init->result->why), why);
+}
+
+bool km_init_save_dump(struct km_init *init)
+{
+	const struct km_limits checking = {
+		.seconds = init->plan.limits.verify,
+		.stall_seconds = init->plan.limits.stall,
+	};
+	struct km_result *result = init->result;
+	enum km_step_end end;
+
+	init->board->verified = false;
+	init->board->dump_bytes = 0;
+	end = run_capture(init);
+	note_capture(init, end);
+	if (init->board->dump_written) {
+		result->verdict = km_max(result->verdict, KM_OUTCOME_INCOMPLETE);
+		result->dump_bytes = init->board->dump_bytes;
+		result->level = init->board->capture.level;
+	}
+	if (end != KM_STEP_DONE)
+		return false;
+	end = km_init_run(init, "verify", "", &checking, verify, NULL);
+	note_capture(init, end);
+	result->verified = init->board->verified;
+	snprintf(result->stack, sizeof(result->stack), "%.159s", init->board->capture.stack_text);
+	if (result->verified)
+		result->verdict = KM_OUTCOME_SAVED;
+	return result->verified;
+}
