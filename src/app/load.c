@@ -70,7 +70,7 @@ static struct km_error *do_plan(const struct km_machine *machine, const struct l
 	if (error) {
 		struct km_refusals refusals = {0};
 		km_auto_error struct km_error *none =
-			km_load_foretell(machine, &o->request, &refusals);
+			km_load_foretell(machine, &o->request, error, &refusals);
 
 		if (!none)
 			print_refusals(&refusals);

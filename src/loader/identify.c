@@ -10,7 +10,16 @@
 enum { LAYERS_MAX = 6 };
 
 const struct km_image_type *const km_image_types[] = {
-	&km_type_bzimage64, &km_type_bzimage, &km_type_uki, &km_type_uimage, &km_type_packed, NULL,
+	&km_type_multiboot2,
+	&km_type_elf64,
+	&km_type_multiboot,
+	&km_type_elf32,
+	&km_type_bzimage64,
+	&km_type_bzimage,
+	&km_type_uki,
+	&km_type_uimage,
+	&km_type_packed,
+	NULL,
 };
 
 static struct km_error *unknown_type(const char *name)

@@ -72,8 +72,8 @@ struct km_error *km_refusals_explain(const struct km_machine *machine, enum km_l
 				     int os_errno, struct km_refusals *ret) km_must_check;
 struct km_error *km_refusal_add(struct km_refusals *refusals, int os_errno, const char *cause,
 				const char *cure) km_must_check;
-/* Something has no place: MISFIT (borrowed) says what. */
-struct km_error *km_refusal_misfit(const struct km_load_build *build, const struct km_error *misfit,
+/* Something has no place: MISFIT says what. */
+struct km_error *km_refusal_misfit(enum km_load_target target, const char *misfit,
 				   struct km_refusals *ret) km_must_check;
 
 #endif

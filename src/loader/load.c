@@ -71,6 +71,18 @@ static struct km_error *load(const struct km_machine *machine,
 	return load_by_parts(machine, request, calls, job, error, plan);
 }
 
+struct km_error *km_load_foretell(const struct km_machine *machine,
+				  const struct km_load_request *request, const struct km_error *why,
+				  struct km_refusals *ret)
+{
+	if (why->kind != KM_ERROR_MISSING)
+		return NULL;
+	if (why->os_errno == EADDRNOTAVAIL)
+		return km_refusal_misfit(request->target,
+					 "there is no place for all that is to be loaded", ret);
+	return km_refusals_predict(machine, request->target, request->way, NULL, ret);
+}
+
 struct km_error *km_load(const struct km_machine *machine, const struct km_load_request *request,
 			 const struct km_load_calls *calls, struct km_job *job,
 			 struct km_load_plan **ret_plan, struct km_refusals *ret_refusals)
@@ -88,16 +100,9 @@ struct km_error *km_load(const struct km_machine *machine, const struct km_load_
 	if (error->kind == KM_ERROR_OS && *ret_plan)
 		unexplained = km_refusals_explain(machine, request->target, call, *ret_plan,
 						  error->os_errno, ret_refusals);
-	else if (error->kind == KM_ERROR_MISSING)
-		unexplained = km_refusals_predict(machine, request->target, call, *ret_plan,
-						  ret_refusals);
+	else
+		unexplained = km_load_foretell(machine, request, error, ret_refusals);
 	return error;
-}
-
-struct km_error *km_load_foretell(const struct km_machine *machine,
-				  const struct km_load_request *request, struct km_refusals *ret)
-{
-	return km_refusals_predict(machine, request->target, request->way, NULL, ret);
 }
 
 void km_load_status(const struct km_machine *machine, struct km_load_status *ret)

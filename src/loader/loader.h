@@ -217,9 +217,11 @@ struct km_error *km_load(const struct km_machine *machine, const struct km_load_
 			 struct km_load_plan **ret_plan,
 			 struct km_refusals *ret_refusals) km_must_check;
 
-/* What speaks against REQUEST before it is tried, where no plan can be made that would say so. */
+/* What lies behind WHY km_load_plan_make() could make no plan for REQUEST: nothing, where it is no matter
+ * of the machine. */
 struct km_error *km_load_foretell(const struct km_machine *machine,
 				  const struct km_load_request *request,
+				  const struct km_error *why,
 				  struct km_refusals *ret) km_must_check;
 
 /* Unloads TARGET's image by WAY; nothing loaded is no error. */

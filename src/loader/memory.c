@@ -4,6 +4,7 @@
  * machine has, or, for a crash load, in what crashkernel= has reserved (kernel/kexec_core.c,
  * sanity_check_segment_list()).
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -230,6 +231,14 @@ static struct km_error *no_place(const struct km_load_build *build,
 		what, kib, where, placing->min, placing->max, largest / 1024, kib - largest / 1024);
 }
 
+/* What the kernel would answer: by it km_load() knows what helps. */
+static struct km_error *as_misfit(struct km_error *error)
+{
+	if (error->kind == KM_ERROR_MISSING)
+		error->os_errno = EADDRNOTAVAIL;
+	return error;
+}
+
 struct km_error *km_place(struct km_load_build *build, const struct km_placing *placing,
 			  const char *what, u64 *ret_start)
 {
@@ -245,5 +254,5 @@ struct km_error *km_place(struct km_load_build *build, const struct km_placing *
 				 km_min(hole->end, placing->max), ret_start))
 			return NULL;
 	}
-	return no_place(build, placing, what);
+	return as_misfit(no_place(build, placing, what));
 }

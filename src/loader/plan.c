@@ -153,7 +153,7 @@ static struct km_error *try_layout(struct km_load_build *build)
 	/* That nothing is reserved at all is found, and said better, by km_refusals_predict(). */
 	if (plan->target == KM_LOAD_CRASH && !build->machine->crash.count)
 		return NULL;
-	return km_refusal_misfit(build, error, &plan->refusals);
+	return km_refusal_misfit(plan->target, error->message, &plan->refusals);
 }
 
 static struct km_error *plan_file(struct km_load_build *build)

@@ -58,19 +58,15 @@ struct km_error *km_refusal_add(struct km_refusals *refusals, int os_errno, cons
 	return refuse(refusals, os_errno, &cause_text, &cure_text);
 }
 
-struct km_error *km_refusal_misfit(const struct km_load_build *build, const struct km_error *misfit,
+struct km_error *km_refusal_misfit(enum km_load_target target, const char *misfit,
 				   struct km_refusals *ret)
 {
-	km_auto_str struct km_str cause = {0}, cure = {0};
-
-	km_str_add(&cause, misfit->message);
-	if (build->request->target == KM_LOAD_CRASH)
-		km_str_add(&cure, "boot with a larger crashkernel=, or load a smaller initrd; "
-				  "`kmortem kdump size` says what this machine needs");
-	else
-		km_str_add(&cure, "load a smaller initrd, or free memory");
-	return refuse(ret, build->request->target == KM_LOAD_CRASH ? EADDRNOTAVAIL : ENOMEM, &cause,
-		      &cure);
+	if (target == KM_LOAD_CRASH)
+		return km_refusal_add(ret, EADDRNOTAVAIL, misfit,
+				      "boot with a larger crashkernel=, or load a smaller initrd; "
+				      "`kmortem kdump size` says what this machine needs");
+	return km_refusal_add(ret, ENOMEM, misfit,
+			      "load a smaller initrd, or allow more memory (--mem-min, --mem-max)");
 }
 
 /* ---- what shows a reason ----------------------------------------------------------------------- */

@@ -50,13 +50,17 @@ def build_module(series, source, name):
             return file.read()
 
 
-def capture_initramfs(series, script, programs=()):
+def capture_initramfs(series, script, programs=(), files=None, with_kernel=False, tools=()):
     """An initramfs that runs SCRIPT, for a kernel that a guest starts by kexec: its bytes. `section` works
-    there as in the guest itself."""
+    there as in the guest itself. The rest is as for boot_guest()."""
     cache, kernel = fetch_kernel(series)
+    files = dict(files or {})
+    if with_kernel:
+        files['vmlinuz'] = kernel.vmlinuz
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, 'initramfs')
         boot.initramfs(cache, path, kernel,
-                       boot.Recipe(script=script, modules=(), programs=list(programs)))
+                       boot.Recipe(script=script, modules=(), programs=list(programs), files=files,
+                                   tools=list(tools)))
         with open(path, 'rb') as file:
             return file.read()
