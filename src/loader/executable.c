@@ -69,6 +69,10 @@ static struct km_error *parse_headers(const u8 *file, u64 size, u64 at, u16 coun
 	for (u16 i = 0; i < count; i++) {
 		Elf64_Phdr header = program_header(file + at + i * entry_size, ret->is_64);
 
+		/* Kernels bring no dynamic linker and have no threads. */
+		if (header.p_type == PT_INTERP || header.p_type == PT_TLS)
+			return km_error_new(KM_ERROR_UNSUPPORTED,
+					    "ELF: a program that runs under Linux, no kernel");
 		if (header.p_type == PT_LOAD && header.p_memsz)
 			KM_TRY(add_part(ret, &header));
 	}

@@ -53,6 +53,23 @@ static struct km_error *load_by_parts(const struct km_machine *machine,
 	return km_load_execute(other, calls);
 }
 
+/*
+ * The kernel frees the crash kernel that is loaded before it looks at the one that is to replace it
+ * (kernel/kexec.c, kernel/kexec_file.c). What can be foreseen to fail is therefore not tried: a machine
+ * with yesterday's crash kernel is better off than one with none.
+ */
+static struct km_error *foreseen(const struct km_machine *machine, const struct km_load_plan *plan)
+{
+	if (plan->target != KM_LOAD_CRASH)
+		return NULL;
+	if (!machine->crash.count)
+		return km_error_os(EADDRNOTAVAIL, "no memory is reserved for a crash kernel");
+	km_vec_for_each (&plan->refusals.items, refusal)
+		if (refusal->os_errno == EADDRNOTAVAIL || machine->state.crash_loaded)
+			return km_error_os(refusal->os_errno, "not tried");
+	return NULL;
+}
+
 static struct km_error *load(const struct km_machine *machine,
 			     const struct km_load_request *request,
 			     const struct km_load_calls *calls, struct km_job *job,
@@ -61,14 +78,36 @@ static struct km_error *load(const struct km_machine *machine,
 	struct km_error *error;
 
 	KM_TRY(km_load_plan_make(machine, request, job, plan));
-	/* The kernel's answer is no clearer, and comes after it has read the files. */
-	if (request->target == KM_LOAD_CRASH && !machine->crash.count)
-		return km_error_os(EADDRNOTAVAIL, "no memory is reserved for a crash kernel");
+	KM_TRY(foreseen(machine, *plan));
 	error = km_load_execute(*plan, calls);
 	if (!error || error->kind != KM_ERROR_OS || request->way != KM_LOAD_AUTO ||
 	    (*plan)->call != KM_LOAD_BY_FILE || !leads_on(machine, error->os_errno))
 		return error;
 	return load_by_parts(machine, request, calls, job, error, plan);
+}
+
+/* As it is by now, not as it was when MACHINE was read. */
+static bool status_now(const struct km_machine *machine, bool *ret_crash_loaded)
+{
+	u64 loaded;
+
+	if (!km_tree_number(&machine->tree, "/sys/kernel/kexec_crash_loaded", &loaded))
+		return false;
+	*ret_crash_loaded = loaded;
+	return true;
+}
+
+static struct km_error *note_loss(const struct km_machine *machine, struct km_refusals *refusals)
+{
+	bool loaded;
+
+	if (!machine->state.crash_loaded || !status_now(machine, &loaded) || loaded)
+		return NULL;
+	return km_refusal_add(
+		refusals, 0,
+		"the crash kernel that was loaded before is gone: the kernel freed it "
+		"before it looked at this one",
+		"load that one again");
 }
 
 struct km_error *km_load_foretell(const struct km_machine *machine,
@@ -102,6 +141,8 @@ struct km_error *km_load(const struct km_machine *machine, const struct km_load_
 						  error->os_errno, ret_refusals);
 	else
 		unexplained = km_load_foretell(machine, request, error, ret_refusals);
+	if (!unexplained && request->target == KM_LOAD_CRASH)
+		unexplained = note_loss(machine, ret_refusals);
 	return error;
 }
 

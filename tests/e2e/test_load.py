@@ -107,7 +107,7 @@ def test_bad_files_and_lines_are_told(chain):
     assert 'no kernel is named' in said(chain, 'no-kernel', 2)
     text = said(chain, 'truncated', 1)
     assert 'bzImage: truncated: its header promises ' in text and 'the file has 3000000' in text
-    assert '/bin/kmortem is no kernel of any type' in said(chain, 'not-a-kernel', 1)
+    assert '/bin/kmortem: ELF: a program that runs under Linux, no kernel' in said(chain, 'not-a-kernel', 1)
     assert 'the command line has 3000 bytes; /vmlinuz takes 2047 at most' in said(chain, 'long-line', 2)
     assert 'kexec --help' in said(chain, 'bad-option', 1)
 
