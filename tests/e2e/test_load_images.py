@@ -33,7 +33,7 @@ cat /proc/cmdline | section cmdline-capture
 kmortem /proc/vmcore -c bt 2>&1 | section bt
 '''
 CASES = [(kernel, call) for kernel in KERNELS for call in ('-s', '-c')] if FULL else \
-    [(KERNELS[0], '-c'), (KERNELS[-1], '-s')]
+    [(KERNELS[-1], '-s')]
 
 
 @pytest.fixture(scope='module', params=CASES, ids=lambda case: ''.join(case))
