@@ -32,6 +32,8 @@ bench: ## speed and memory beside the peers, in one run
 	@scripts/install-deps build lab peers
 	@$(MAKE) --no-print-directory build
 	@bench/open-stacks
+	@bench/search
+	@bench/look
 
 fuzz: ## an hour of each fuzz harness (FUZZ_SECONDS)
 	@scripts/install-deps build test

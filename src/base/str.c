@@ -93,9 +93,7 @@ void km_str_free(struct km_str *s)
 	*s = (struct km_str){0};
 }
 
-/* The length of the valid, printable UTF-8 sequence at P, or 0. C1 controls (U+0080..U+009F) are
- * refused too: terminals obey them. */
-static size_t utf8_sequence(const u8 *p, size_t left)
+size_t km_utf8_length(const u8 *p, size_t left)
 {
 	u32 code;
 	size_t n, i;
@@ -136,7 +134,7 @@ void km_str_add_safe(struct km_str *s, const char *bytes, size_t len, bool keep_
 		return;
 	s->data[s->len] = 0;
 	while (i < len) {
-		size_t n = utf8_sequence(p + i, len - i);
+		size_t n = km_utf8_length(p + i, len - i);
 
 		if (!n && keep_layout && (p[i] == '\n' || p[i] == '\t'))
 			n = 1;

@@ -26,6 +26,10 @@ void km_str_clear(struct km_str *s); /* keeps the memory */
 void km_str_free(struct km_str *s);
 #define km_auto_str km_cleanup(km_str_free)
 
+/* The length of the valid, printable UTF-8 sequence at P, of which LEFT bytes are there; or 0. C1 controls
+ * (U+0080..U+009F) are refused, too: terminals obey them. */
+size_t km_utf8_length(const u8 *p, size_t left);
+
 /* Appends BYTES so that a terminal shows them and obeys none: control codes, DEL and bytes that
  * are not valid UTF-8 become \xNN. Tab and line feed pass where KEEP_LAYOUT is true. */
 void km_str_add_safe(struct km_str *s, const char *bytes, size_t len, bool keep_layout);

@@ -66,12 +66,15 @@ static void show(struct km_session *session, const char *name, const char *expre
 		 const struct km_value *value, const struct km_format *format)
 {
 	struct km_value *slot = km_vec_push(&session->values);
+	struct km_ctype element = km_ctype_target(&value->type);
+	/* An array by its name begins on a line of its own, as under crash. */
+	bool below = *name && km_ctype_kind(&value->type) == KM_TYPE_ARRAY && !km_ctype_is_char(&element);
 	char heading[400];
 
 	if (slot)
 		*slot = *value;
-	snprintf(heading, sizeof(heading), "%s%s$%zu = ", name, *name ? " = " : "",
-		 session->values.count);
+	snprintf(heading, sizeof(heading), "%s%s$%zu = %s", name, *name ? " = " : "",
+		 session->values.count, below ? "\n " : "");
 	km_emit_value(session, heading, expression, value, format, true);
 }
 

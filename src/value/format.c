@@ -82,8 +82,8 @@ static struct km_maybe load(struct printer *p, const struct km_value *value)
 
 /* ---- text -------------------------------------------------------------------------------------- */
 
-/* One byte of a string or character. A digit after an octal escape is escaped too, or it would be
- * read as part of it. */
+/* One byte of a string or character. A digit after the octal escape of a control character is escaped,
+ * too, or it would be read as part of it; after that of a byte that is no character gdb does not care. */
 static void print_char(struct km_str *out, u8 c, char quote, bool *after_escape)
 {
 	static const char named[] = "\a\b\f\n\r\t\v", letters[] = "abfnrtv";
@@ -99,14 +99,31 @@ static void print_char(struct km_str *out, u8 c, char quote, bool *after_escape)
 		km_str_add_char(out, (char)c);
 	} else {
 		km_str_addf(out, "\\%03o", c);
-		*after_escape = true;
+		*after_escape = c < 0x80;
 	}
+}
+
+/* How many bytes at the end of a string begin a character of UTF-8 that does not end in it. As the C
+ * library counts, which gdb asks, the first byte of six is one, too. */
+static size_t incomplete_tail(const u8 *bytes, size_t len)
+{
+	for (size_t n = 1; n <= 5 && n <= len; n++) {
+		u8 c = bytes[len - n];
+
+		if ((c & 0xc0) == 0x80)
+			continue;
+		if (c < 0xc2 || c > 0xfd)
+			return 0;
+		/* As many bytes as the first one has leading ones. */
+		return n < (size_t)__builtin_clz(~((u32)c << 24)) ? n : 0;
+	}
+	return 0;
 }
 
 static void print_string(struct printer *p, const u8 *bytes, size_t len, bool cut)
 {
 	bool after_escape = false;
-	size_t i;
+	size_t i, n, tail;
 
 	if (!cut && len && !bytes[len - 1])
 		len--;
@@ -114,13 +131,32 @@ static void print_string(struct printer *p, const u8 *bytes, size_t len, bool cu
 		len = p->elements;
 		cut = true;
 	}
-	km_str_add_char(p->out, '"');
-	for (i = 0; i < len; i++)
-		print_char(p->out, bytes[i], '"', &after_escape);
-	km_str_add(p->out, cut ? "\"..." : "\"");
+	tail = cut ? 0 : incomplete_tail(bytes, len);
+	len -= tail;
+	if (len || !tail) {
+		km_str_add_char(p->out, '"');
+		for (i = 0; i < len; i += n) {
+			/* Characters beyond ASCII stand for themselves, as in gdb under a UTF-8 locale. */
+			n = bytes[i] < 0x80 ? 0 : km_utf8_length(bytes + i, len - i);
+			if (n) {
+				km_str_add_bytes(p->out, bytes + i, n);
+				after_escape = false;
+			} else {
+				print_char(p->out, bytes[i], '"', &after_escape);
+				n = 1;
+			}
+		}
+		km_str_add(p->out, cut ? "\"..." : tail ? "\", " : "\"");
+	}
+	if (!tail)
+		return;
+	km_str_add(p->out, "<incomplete sequence ");
+	for (i = 0; i < tail; i++)
+		km_str_addf(p->out, "\\%03o", bytes[len + i]);
+	km_str_add_char(p->out, '>');
 }
 
-static bool is_char(const struct km_ctype *type)
+bool km_ctype_is_char(const struct km_ctype *type)
 {
 	struct km_int_encoding encoding;
 
@@ -154,6 +190,20 @@ static void print_pointed_string(struct printer *p, struct km_space *space, u64 
 
 /* ---- scalars ------------------------------------------------------------------------------------ */
 
+/*
+ * kallsyms has no sizes. The strings of a kernel lie in its read-only data with no symbol of their own, and
+ * would all seem to be parts of the object before them: where the next symbol is so far off, a place that
+ * is not the symbol's own has no name.
+ */
+static bool is_nameless(struct km_kernel *k, const struct km_symbol *symbol, u64 offset)
+{
+	enum { GAP = 64 << 10 };
+
+	return offset && symbol->size > GAP &&
+	       symbol->address >= km_symbol_address(k, "__start_rodata") &&
+	       symbol->address < km_symbol_address(k, "__end_rodata");
+}
+
 static void print_symbol(struct printer *p, u64 address)
 {
 	struct km_symbol_place place;
@@ -162,6 +212,8 @@ static void print_symbol(struct printer *p, u64 address)
 	if (!km_symbol_at(p->k, address, &place))
 		return;
 	offset = address - place.symbol.address;
+	if (is_nameless(p->k, &place.symbol, offset))
+		return;
 	if (offset)
 		km_str_addf(p->out, " <%s+%llu>", place.symbol.name, (unsigned long long)offset);
 	else
@@ -176,7 +228,7 @@ static void print_address(struct printer *p, const struct km_value *value, u64 a
 	if (!address)
 		return;
 	print_symbol(p, address);
-	if (is_char(&target))
+	if (km_ctype_is_char(&target))
 		print_pointed_string(p, km_value_space(p->k, value), address);
 }
 
@@ -373,7 +425,7 @@ static void print_array(struct printer *p, const struct km_value *value, unsigne
 		print_address(p, value, value->address);
 		return;
 	}
-	if (is_char(&element.type)) {
+	if (km_ctype_is_char(&element.type)) {
 		print_char_array(p, value, count);
 		return;
 	}
@@ -505,7 +557,7 @@ void km_value_print(struct km_kernel *k, const struct km_value *value,
 	if (km_ctype_kind(&value->type) == KM_TYPE_POINTER) {
 		target = km_ctype_target(&value->type);
 		/* gdb leaves out (char *): the string says it. */
-		if (!is_char(&target) || km_type_kind(value->type.base) == KM_TYPE_TYPEDEF) {
+		if (!km_ctype_is_char(&target) || km_type_kind(value->type.base) == KM_TYPE_TYPEDEF) {
 			km_str_add_char(out, '(');
 			km_ctype_declare(&value->type, "", out);
 			km_str_add(out, ") ");

@@ -48,6 +48,8 @@ struct km_ctype km_ctype_builtin(enum km_builtin which);
 enum km_type_kind km_ctype_kind(const struct km_ctype *type);
 /* What a pointer points to, an array holds, a function returns; void for anything else. */
 struct km_ctype km_ctype_target(const struct km_ctype *type);
+/* A char of either sign, through typedefs: arrays of it are strings. */
+bool km_ctype_is_char(const struct km_ctype *type);
 u64 km_ctype_array_count(const struct km_ctype *type);
 bool km_ctype_size(const struct km_ctype *type, u64 *ret);
 /* For integers, enums, bools and pointers: signedness, char, bool; false for what is no scalar. */

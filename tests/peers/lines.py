@@ -13,6 +13,9 @@ import tomllib
 KINDS = {
     # Part of a line, the peer's or ours, is put in another form before the lines are compared.
     "rewrite": {"peer", "ours", "as"},
+    # Of the peer's text: a frame at the very pc that the exception before it on the same stack names is
+    # left out, and those after it are numbered one lower.
+    "repeated": set(),
     # A line that differs, or that only one side has; named groups must agree on both sides.
     "line": {"peer", "ours"},
     # A function that only one side shows above the first frame in common.
@@ -24,6 +27,9 @@ KINDS = {
     "tail": {"side", "frame"},
 }
 LONG = 4000
+FRAME = re.compile(r"(?P<head>\s*#)(?P<level>\d+)(?P<rest> \[[0-9a-f]+\] .* at (?P<pc>[0-9a-f]+)\b.*)")
+EXCEPTION = re.compile(r"\s+\[exception RIP: ")
+REGISTERS = re.compile(r"\s+RIP: (?P<pc>[0-9a-f]{16})\s")
 
 
 class Entry:
@@ -80,6 +86,13 @@ class Differences:
             lines = changed
         return lines
 
+    def repeated(self, where, lines):
+        """The peer's lines without frames that repeat an exception's pc."""
+        for entry in self.of("repeated", where):
+            lines, dropped = drop_repeated(lines)
+            entry.seen += dropped
+        return lines
+
     def line(self, where, peer, ours):
         """Whether this pair is listed; None stands for a line that is not there."""
         for entry in self.of("line", where):
@@ -129,6 +142,32 @@ class Differences:
         return [entry for entry in self.entries if entry.asked and not entry.seen]
 
 
+def drop_repeated(lines):
+    """(lines, how many frames were dropped)."""
+    kept, dropped, lower, armed, pc = [], 0, 0, False, None
+    for line in lines:
+        frame = FRAME.fullmatch(line)
+        if line.startswith("PID: "):
+            lower = 0
+        if frame and pc == frame["pc"]:
+            lower += 1
+            dropped += 1
+        elif frame and lower:
+            number = "#%d" % (int(frame["level"]) - lower)
+            kept.append("%*s%s" % (len(frame["head"] + frame["level"]), number, frame["rest"]))
+        else:
+            kept.append(line)
+        registers = armed and REGISTERS.match(line)
+        if registers:
+            pc, armed = registers["pc"], False
+        elif EXCEPTION.match(line):
+            pc, armed = None, True
+        elif frame or line.startswith("--- <"):
+            # On a stack of its own the frame is repeated by both.
+            pc, armed = None, False
+    return kept, dropped
+
+
 def opcodes(peer, ours):
     """Blocks of lines that differ, as (peer's lines, our lines)."""
     if max(len(peer), len(ours)) <= LONG:
@@ -166,7 +205,7 @@ def keep(lines, counter):
 def compare(where, peer, ours, differences):
     """Lines that differ and are not listed, in diff's form; none when all is well."""
     differences.visit(where)
-    peer = differences.rewrite(where, "peer", peer)
+    peer = differences.rewrite(where, "peer", differences.repeated(where, peer))
     ours = differences.rewrite(where, "ours", ours)
     problems = []
     for left, right in opcodes(peer, ours):

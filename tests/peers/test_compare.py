@@ -15,6 +15,12 @@ import stacks  # noqa: E402
 
 TABLE = r"""
 [[difference]]
+name = "an exception's place twice"
+kind = "repeated"
+where = 'bt'
+reason = "r"
+
+[[difference]]
 name = "source lines"
 kind = "rewrite"
 where = 'sym .*'
@@ -127,6 +133,23 @@ class Lines(unittest.TestCase):
         self.assertEqual(self.check("sym -l", peer, peer[:-1]), ["- " + peer[-1]])
         swapped = peer[:5] + [peer[6], peer[5]] + peer[7:]
         self.assertTrue(self.check("sym -l", peer, swapped))
+
+    def test_repeated_frames_only_where_listed(self):
+        head = ["PID: 7        TASK: ffff888000000000  CPU: 1    COMMAND: \"it\"",
+                " #7 [ffffc90000000100] asm_exc_invalid_op at ffffffff81000010",
+                "    [exception RIP: broken+16]",
+                "    RIP: ffffffff81000020  RSP: ffffc90000000200  RFLAGS: 00000246"]
+        twice = head + [" #8 [ffffc90000000200] broken at ffffffff81000020",
+                        " #9 [ffffc90000000300] outer at ffffffff81000030",
+                        "#10 [ffffc90000000400] outermost at ffffffff81000040"]
+        once = head + [" #8 [ffffc90000000300] outer at ffffffff81000030",
+                       " #9 [ffffc90000000400] outermost at ffffffff81000040"]
+        self.assertFalse(self.check("bt", twice, once))
+        self.assertTrue(self.check("foreach bt", twice, once))
+        other = [line.replace("broken at ffffffff81000020", "broken at ffffffff81000024") for line in twice]
+        self.assertTrue(self.check("bt", other, once))
+        own_stack = twice[:4] + ["--- <NMI exception stack> ---"] + twice[4:]
+        self.assertFalse(self.check("bt", own_stack, own_stack))
 
     def test_unseen(self):
         table = differences()
