@@ -26,6 +26,7 @@ check-peers: ## side by side with crash, drgn and makedumpfile in a chroot (need
 	@$(MAKE) --no-print-directory build
 	@tests/peers/check
 	@tests/peers/layouts
+	@tests/peers/objects
 	@tests/peers/pages
 
 bench: ## speed and memory beside the peers, in one run

@@ -4,8 +4,10 @@
  * 256 elements, no repeat counts, symbols beside pointers. What cannot be read is marked in its place
  * and the rest goes on.
  */
+#include <locale.h>
 #include <stdio.h>
 #include <string.h>
+#include <wctype.h>
 
 #include "value/private.h"
 
@@ -20,6 +22,7 @@ struct printer {
 	const u8 *bytes;
 	u64 bytes_at;
 	size_t bytes_len;
+	locale_t locale; /* that knows what can be shown of Unicode; made when it is needed */
 };
 
 static void print_value(struct printer *p, const struct km_value *value, unsigned depth);
@@ -82,24 +85,20 @@ static struct km_maybe load(struct printer *p, const struct km_value *value)
 
 /* ---- text -------------------------------------------------------------------------------------- */
 
-/* One byte of a string or character. A digit after the octal escape of a control character is escaped,
- * too, or it would be read as part of it; after that of a byte that is no character gdb does not care. */
-static void print_char(struct km_str *out, u8 c, char quote, bool *after_escape)
+/* One byte of a string or character. */
+static void print_char(struct km_str *out, u8 c, char quote)
 {
 	static const char named[] = "\a\b\f\n\r\t\v", letters[] = "abfnrtv";
 	const char *special = c ? strchr(named, c) : NULL;
-	bool digit_after = *after_escape && c >= '0' && c <= '9';
 
-	*after_escape = false;
 	if (special) {
 		km_str_addf(out, "\\%c", letters[special - named]);
-	} else if (c >= 0x20 && c < 0x7f && !digit_after) {
+	} else if (c >= 0x20 && c < 0x7f) {
 		if (c == (u8)quote || c == '\\')
 			km_str_add_char(out, '\\');
 		km_str_add_char(out, (char)c);
 	} else {
 		km_str_addf(out, "\\%03o", c);
-		*after_escape = c < 0x80;
 	}
 }
 
@@ -120,9 +119,24 @@ static size_t incomplete_tail(const u8 *bytes, size_t len)
 	return 0;
 }
 
+/* How many bytes at the start of BYTES are a character beyond ASCII that stands for itself, as in gdb under
+ * a UTF-8 locale; 0 where they are none, or one that the C library cannot show. */
+static size_t wide_character(struct printer *p, const u8 *bytes, size_t len)
+{
+	size_t n = bytes[0] < 0x80 ? 0 : km_utf8_length(bytes, len);
+	wint_t code = n ? bytes[0] & (0x7f >> n) : 0;
+
+	if (!n)
+		return 0;
+	for (size_t i = 1; i < n; i++)
+		code = code << 6 | (bytes[i] & 0x3f);
+	if (!p->locale)
+		p->locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	return p->locale && iswprint_l(code, p->locale) ? n : 0;
+}
+
 static void print_string(struct printer *p, const u8 *bytes, size_t len, bool cut)
 {
-	bool after_escape = false;
 	size_t i, n, tail;
 
 	if (!cut && len && !bytes[len - 1])
@@ -131,29 +145,26 @@ static void print_string(struct printer *p, const u8 *bytes, size_t len, bool cu
 		len = p->elements;
 		cut = true;
 	}
-	tail = cut ? 0 : incomplete_tail(bytes, len);
+	tail = incomplete_tail(bytes, len);
 	len -= tail;
 	if (len || !tail) {
 		km_str_add_char(p->out, '"');
 		for (i = 0; i < len; i += n) {
-			/* Characters beyond ASCII stand for themselves, as in gdb under a UTF-8 locale. */
-			n = bytes[i] < 0x80 ? 0 : km_utf8_length(bytes + i, len - i);
-			if (n) {
+			n = wide_character(p, bytes + i, len - i);
+			if (n)
 				km_str_add_bytes(p->out, bytes + i, n);
-				after_escape = false;
-			} else {
-				print_char(p->out, bytes[i], '"', &after_escape);
-				n = 1;
-			}
+			else
+				print_char(p->out, bytes[i], '"');
+			n += !n;
 		}
-		km_str_add(p->out, cut ? "\"..." : tail ? "\", " : "\"");
+		km_str_add(p->out, tail ? "\", " : cut ? "\"..." : "\"");
 	}
 	if (!tail)
 		return;
 	km_str_add(p->out, "<incomplete sequence ");
 	for (i = 0; i < tail; i++)
 		km_str_addf(p->out, "\\%03o", bytes[len + i]);
-	km_str_add_char(p->out, '>');
+	km_str_add(p->out, cut ? ">..." : ">");
 }
 
 bool km_ctype_is_char(const struct km_ctype *type)
@@ -235,7 +246,6 @@ static void print_address(struct printer *p, const struct km_value *value, u64 a
 static void print_integer(struct printer *p, u64 bits, const struct km_int_encoding *encoding,
 			  u32 width)
 {
-	bool after_escape = false;
 
 	if (p->format->radix == 16) {
 		km_str_addf(p->out, "0x%llx", (unsigned long long)km_extend(bits, width, false));
@@ -251,7 +261,7 @@ static void print_integer(struct printer *p, u64 bits, const struct km_int_encod
 		km_str_addf(p->out, "%llu", (unsigned long long)bits);
 	if (encoding->bits == 8 && !encoding->is_bool) {
 		km_str_add(p->out, " '");
-		print_char(p->out, (u8)bits, '\'', &after_escape);
+		print_char(p->out, (u8)bits, '\'');
 		km_str_add_char(p->out, '\'');
 	}
 }
@@ -547,6 +557,8 @@ void km_value_format(struct km_kernel *k, const struct km_value *value,
 
 	p.elements = p.format->elements ? p.format->elements : DEFAULT_ELEMENTS;
 	print_whole(&p, value);
+	if (p.locale)
+		freelocale(p.locale);
 }
 
 void km_value_print(struct km_kernel *k, const struct km_value *value,

@@ -16,25 +16,35 @@ static bool function_type(struct km_kernel *k, const struct km_module *module, c
 	return types && km_types_find(types, KM_TYPE_FUNCTION, name, ret);
 }
 
+/* The first spelling that this kernel has the types for and the symbol the room. Of arrays, whose lengths
+ * change from kernel to kernel, the longest one that there is room for. */
 static bool declared_type(struct km_kernel *k, const struct km_symbol_place *place,
 			  struct km_ctype *ret)
 {
 	const char *spelling;
+	u64 longest = 0;
 	size_t i;
 
 	for (i = 0; (spelling = km_declaration(place->symbol.name, i)); i++) {
-		struct km_error *error = km_parse_ctype(k, spelling, ret);
-		u64 size;
+		struct km_ctype type;
+		struct km_error *error = km_parse_ctype(k, spelling, &type);
+		u64 size = 0;
 
 		if (error) {
 			/* Of an older or newer kernel: it names a type that this one lacks. */
 			km_error_free(error);
 			continue;
 		}
-		if (!km_ctype_size(ret, &size) || !place->symbol.size || size <= place->symbol.size)
+		if (km_ctype_size(&type, &size) && place->symbol.size && size > place->symbol.size)
+			continue;
+		if (i && size <= longest)
+			continue;
+		*ret = type;
+		if (km_ctype_kind(&type) != KM_TYPE_ARRAY || !place->symbol.size || !size)
 			return true;
+		longest = size;
 	}
-	return false;
+	return longest;
 }
 
 bool km_value_of_symbol(struct km_kernel *k, const char *symbol, struct km_value *ret)

@@ -26,7 +26,7 @@ static void a_struct_is_printed_as_gdb_does(void **state)
 	      "  yes = true,\n"
 	      "  one_bit = 1,\n"
 	      "  five_bits = -3,\n"
-	      "  name = \"he\\\"l\\001\\071\\000\",\n"
+	      "  name = \"he\\\"l\\0019\\000\",\n"
 	      "  color = GREEN,\n"
 	      "  flags = (F_A | F_CD | unknown: 0x20),\n"
 	      "  first = 0xffffffff81030038,\n"
@@ -72,7 +72,7 @@ static void pointers_have_their_type(void **state)
 	print(&f, "((struct thing)the_thing).fn", 10,
 	      "(int (*)(struct node *)) 0xffffffff81000100");
 	print(&f, "(char *)&((struct thing)the_thing).name", 10,
-	      "0xffffffff81030010 \"he\\\"l\\001\\071\"");
+	      "0xffffffff81030010 \"he\\\"l\\0019\"");
 	print(&f, "(struct node *)0", 10, "(struct node *) 0x0");
 }
 
@@ -87,6 +87,37 @@ static void what_cannot_be_read_is_marked(void **state)
 	      "  next = <error: Cannot access memory at address 0x10>,\n"
 	      "  number = <error: Cannot access memory at address 0x18>\n"
 	      "}");
+}
+
+static void strings_that_are_no_ascii(void **state)
+{
+	static const struct {
+		const char *bytes, *expected;
+	} cases[] = {
+		{"a\xc3\xa4z", "\"a\xc3\xa4z\""},			      /* stands for itself */
+		{"a\xc2\x9bz", "\"a\\302\\233z\""},		      /* a terminal would obey it */
+		{"a\xe1\xb3\xbfz", "\"a\\341\\263\\277z\""},	      /* is no character yet */
+		{"a\xff\x31z", "\"a\\3771z\""},			      /* never is one */
+		{"ab\xe8\x80", "\"ab\", <incomplete sequence \\350\\200>"}, /* ends too early */
+		{"\xd0", "<incomplete sequence \\320>"},
+		{"\x80", "\"\\200\""},
+	};
+	auto_fixture f;
+	(void)state;
+
+	fx_begin(&f);
+	things_types(&f);
+	for (size_t i = 0; i < KM_ARRAY_SIZE(cases); i++)
+		fx_put(&f, fx_virt(FX_DATA + 0x2000 + i * 16), cases[i].bytes, strlen(cases[i].bytes) + 1);
+	fx_open(&f);
+	for (size_t i = 0; i < KM_ARRAY_SIZE(cases); i++) {
+		char text[64], wanted[128];
+
+		snprintf(text, sizeof(text), "(char *)0x%llx",
+			 (unsigned long long)fx_virt(FX_DATA + 0x2000 + i * 16));
+		snprintf(wanted, sizeof(wanted), "%s %s", text + 8, cases[i].expected);
+		print(&f, text, 10, wanted);
+	}
 }
 
 static void long_arrays_are_cut(void **state)
@@ -173,6 +204,7 @@ int main(void)
 		cmocka_unit_test(radix_16_is_for_integers),
 		cmocka_unit_test(pointers_have_their_type),
 		cmocka_unit_test(what_cannot_be_read_is_marked),
+		cmocka_unit_test(strings_that_are_no_ascii),
 		cmocka_unit_test(long_arrays_are_cut),
 		cmocka_unit_test(json_has_the_values_shape),
 		cmocka_unit_test(definitions_are_laid_out_as_ptype_does),
