@@ -8,6 +8,7 @@ extern const struct km_command km_command_alias;
 extern const struct km_command km_command_ascii;
 extern const struct km_command km_command_bt;
 extern const struct km_command km_command_btop;
+extern const struct km_command km_command_dev;
 extern const struct km_command km_command_dis;
 extern const struct km_command km_command_eval;
 extern const struct km_command km_command_foreach;
@@ -45,6 +46,7 @@ const struct km_command *const km_commands[] = {
 	&km_command_ascii,
 	&km_command_bt,
 	&km_command_btop,
+	&km_command_dev,
 	&km_command_dis,
 	&km_command_eval,
 	&km_command_foreach,

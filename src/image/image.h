@@ -69,6 +69,7 @@ struct km_note {
 	u32 type;
 	const u8 *desc;
 	size_t size;
+	u64 offset; /* of DESC in the file */
 };
 
 /* A window on memory that need not be copied. `opaque` belongs to the room that gave it. */

@@ -111,7 +111,11 @@ struct km_error *km_notes_parse(struct km_image *image, struct km_file *file, u6
 		if (!note || !name)
 			return km_error_nomem();
 		*note = (struct km_note){
-			.name = name, .type = raw.type, .desc = raw.desc, .size = raw.desc_size};
+			.name = name,
+			.type = raw.type,
+			.desc = raw.desc,
+			.size = raw.desc_size,
+			.offset = offset + (raw.desc ? (u64)(raw.desc - bytes) : 0)};
 		if (!image->vmcoreinfo && strcmp(name, "VMCOREINFO") == 0) {
 			image->vmcoreinfo = (const char *)raw.desc;
 			image->vmcoreinfo_len = raw.desc_size;

@@ -14,6 +14,7 @@
 #include "subsystem/backtrace.h"
 #include "subsystem/blame.h"
 #include "subsystem/kimage.h"
+#include "subsystem/device.h"
 #include "subsystem/layout.h"
 #include "subsystem/machine.h"
 #include "subsystem/page.h"

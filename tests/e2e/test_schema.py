@@ -17,6 +17,7 @@ LINES = {
     'ascii': ['ascii 62696c2f7273752f'],
     'bt': ['bt', 'bt -a', 'bt -f', 'bt -FF', 'bt -e', 'bt -t', 'bt -r 1'],
     'btop': ['btop 512a000'],
+    'dev': ['dev', 'dev -i', 'dev -p', 'dev -d'],
     'dis': ['dis schedule 5', 'dis -r schedule+20'],
     'eval': ['eval 1 + 1'],
     'foreach': ['foreach bt', 'foreach ps -a'],
