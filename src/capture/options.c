@@ -457,6 +457,17 @@ static struct km_error *unknown(int argc, char **argv)
 			    word);
 }
 
+/* Words that say something of another one which is not there. */
+static void say_words_alone(struct km_capture_command *c)
+{
+	if (c->partial_dmesg && c->mode != KM_CAPTURE_MODE_DMESG)
+		say_needless(c, "--partial-dmesg", "it is for --dump-dmesg");
+	if (c->run.split_block && !c->split)
+		say_needless(c, "--splitblock-size", "it is for --split");
+	if (c->run.n_levels && c->mode == KM_CAPTURE_MODE_REASSEMBLE)
+		say_needless(c, "-d", "--reassemble puts the parts together as they are");
+}
+
 struct km_error *km_capture_parse(int argc, char **argv, struct km_capture_command *c)
 {
 	int letter;
@@ -478,6 +489,7 @@ struct km_error *km_capture_parse(int argc, char **argv, struct km_capture_comma
 		KM_TRY(add_word(c, false, argv[optind]));
 	c->run.erase = c->erase.data;
 	c->run.n_erase = c->erase.count;
+	say_words_alone(c);
 	if (!c->compression_set)
 		c->run.compression = c->as_makedumpfile ? KM_COMPRESS_NONE : KM_COMPRESS_ZSTD;
 	if (!c->run.n_levels) {

@@ -161,6 +161,14 @@ static struct km_error *make_kdump_writers(struct run *r)
 	return NULL;
 }
 
+/* What an earlier filter left out of the source is left out of the copy too, and its head says so. */
+static int level_with_source(const struct run *r, int level)
+{
+	int source = km_image_info(r->source)->dump_level;
+
+	return source > 0 ? level | source : level;
+}
+
 static struct km_error *open_filter(struct run *r, int level)
 {
 	struct km_filter_options options = {.level = (unsigned)level};
@@ -169,7 +177,7 @@ static struct km_error *open_filter(struct run *r, int level)
 	if (r->kernel)
 		KM_TRY(km_filter_open(r->kernel, &options, &r->filter));
 	KM_TRY(km_survey_init(&r->survey, r->source, r->filter, bytes));
-	r->result->level = r->filter ? level : level & KM_LEVEL_ZERO;
+	r->result->level = level_with_source(r, r->filter ? level : level & KM_LEVEL_ZERO);
 	r->result->verdict = (struct km_filter_verdict){0};
 	return NULL;
 }
@@ -187,7 +195,7 @@ static struct km_error *first_pass(struct run *r, int level, enum km_status *ret
 		if (r->result->verdict.text[0])
 			km_logf(r->options->log, KM_LOG_WARNING, "%s", r->result->verdict.text);
 		if (km_filter_level(r->filter) != (unsigned)level) {
-			r->result->level = (int)km_filter_level(r->filter);
+			r->result->level = level_with_source(r, (int)km_filter_level(r->filter));
 			*ret = scan(r);
 		}
 	}
