@@ -12,70 +12,15 @@
 
 #include "service/trigger.h"
 
-enum { MOUNTS_LIMIT = 4 << 20, UTMP_LIMIT = 4 << 20 };
+enum { UTMP_LIMIT = 4 << 20 };
 
-/* /proc/mounts writes a blank as \040, and so on: getmntent(3) has the four that there are. */
-static char *unescape(const char *text, size_t len)
+/* Memory file systems lose nothing that a crash does not lose anyway. */
+bool km_trigger_at_risk(const struct km_mount *mount)
 {
-	char *copy = malloc(len + 1), *to = copy;
-	size_t i;
+	bool writable =
+		!strncmp(mount->options, "rw", 2) && !strncmp(mount->super_options, "rw", 2);
 
-	for (i = 0; copy && i < len; i++) {
-		if (text[i] == '\\' && i + 3 < len && text[i + 1] >= '0' && text[i + 1] <= '3' &&
-		    text[i + 2] >= '0' && text[i + 2] <= '7' && text[i + 3] >= '0' &&
-		    text[i + 3] <= '7') {
-			*to++ = (char)((text[i + 1] - '0') << 6 | (text[i + 2] - '0') << 3 |
-				       (text[i + 3] - '0'));
-			i += 3;
-		} else {
-			*to++ = text[i];
-		}
-	}
-	if (copy)
-		*to = '\0';
-	return copy;
-}
-
-/* The next field of a line of /proc/mounts, and behind it; NULL at the end. */
-static const char *field(const char **at, size_t *ret_len)
-{
-	const char *begin = *at + strspn(*at, " ");
-
-	*ret_len = strcspn(begin, " \n");
-	*at = begin + *ret_len;
-	return *ret_len ? begin : NULL;
-}
-
-static struct km_error *one_mount(const char *line, struct km_trigger_survey *survey)
-{
-	size_t device_len, folder_len, type_len, options_len;
-	const char *device = field(&line, &device_len), *folder = field(&line, &folder_len);
-	const char *type = field(&line, &type_len), *options = field(&line, &options_len);
-	struct km_trigger_mount *mount;
-
-	/* Memory file systems lose nothing that a crash does not lose anyway. */
-	if (!options || strncmp(options, "rw", 2) ||
-	    (device[0] != '/' && !memchr(device, ':', device_len)))
-		return NULL;
-	mount = km_vec_push(&survey->mounts);
-	if (!mount)
-		return km_error_nomem();
-	mount->device = unescape(device, device_len);
-	mount->folder = unescape(folder, folder_len);
-	mount->type = unescape(type, type_len);
-	return mount->device && mount->folder && mount->type ? NULL : km_error_nomem();
-}
-
-static struct km_error *read_mounts(const struct km_tree *tree, struct km_trigger_survey *survey)
-{
-	km_auto_str struct km_str text = {0};
-	const char *line;
-
-	KM_TRY(km_tree_read(tree, "/proc/mounts", MOUNTS_LIMIT, &text));
-	for (line = text.data; line && *line;
-	     line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
-		KM_TRY(one_mount(line, survey));
-	return NULL;
+	return writable && (mount->source[0] == '/' || strchr(mount->source, ':'));
 }
 
 /* utmp(5) is an array of fixed records; where there is none, nobody is known to be logged in. */
@@ -116,18 +61,13 @@ struct km_error *km_trigger_survey(const struct km_tree *tree, struct km_trigger
 				    "/proc/sys/kernel/hostname");
 	ret->crash_loaded =
 		km_tree_number(tree, "/sys/kernel/kexec_crash_loaded", &loaded) && loaded;
-	KM_TRY(read_mounts(tree, ret));
+	KM_TRY(km_mounts_read(tree, &ret->mounts));
 	return read_users(tree, ret);
 }
 
 void km_trigger_survey_free(struct km_trigger_survey *survey)
 {
-	km_vec_for_each (&survey->mounts, mount) {
-		free(mount->device);
-		free(mount->folder);
-		free(mount->type);
-	}
-	km_vec_free(&survey->mounts);
+	km_mounts_free(&survey->mounts);
 	km_vec_free(&survey->users);
 }
 

@@ -7,10 +7,8 @@
 #define KM_SERVICE_TRIGGER_H
 
 #include "base/base.h"
+#include "service/mounts.h"
 
-struct km_trigger_mount {
-	char *device, *folder, *type;
-};
 struct km_trigger_user {
 	char name[64], line[64];
 };
@@ -18,14 +16,17 @@ struct km_trigger_user {
 /* What a crash interrupts. */
 struct km_trigger_survey {
 	char host[256];
-	KM_VEC(struct km_trigger_mount) mounts; /* of block devices and the network, writable */
-	KM_VEC(struct km_trigger_user) users;	/* logged in, by utmp */
-	bool crash_loaded;			/* a crash kernel is loaded */
+	struct km_mounts mounts; /* all; km_trigger_at_risk() tells which a crash can harm */
+	KM_VEC(struct km_trigger_user) users; /* logged in, by utmp */
+	bool crash_loaded;		      /* a crash kernel is loaded */
 };
 struct km_error *km_trigger_survey(const struct km_tree *tree,
 				   struct km_trigger_survey *ret) km_must_check;
 void km_trigger_survey_free(struct km_trigger_survey *survey);
 #define km_auto_trigger_survey km_cleanup(km_trigger_survey_free)
+
+/* Is it writable, of a block device or of the network? */
+bool km_trigger_at_risk(const struct km_mount *mount);
 
 /* An attempt, as it was written down. */
 struct km_trigger_record {

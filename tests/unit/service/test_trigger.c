@@ -15,12 +15,13 @@ static int setup(void **state)
 	test_tree_put(&t, "/proc/sys/kernel/osrelease", "6.12.0-test\n");
 	test_tree_put(&t, "/proc/sys/kernel/random/boot_id",
 		      "11111111-2222-3333-4444-555555555555\n");
-	test_tree_put(&t, "/proc/mounts",
-		      "proc /proc proc rw,nosuid 0 0\n"
-		      "/dev/vda1 / ext4 rw,relatime 0 0\n"
-		      "/dev/vdb1 /srv/my\\040data xfs rw 0 0\n"
-		      "/dev/sr0 /media iso9660 ro 0 0\n"
-		      "server:/export /mnt nfs4 rw 0 0\n"
+	test_tree_put(&t, "/proc/1/mountinfo",
+		      "20 25 0:20 / /proc rw,nosuid - proc proc rw\n"
+		      "25 1 254:1 / / rw,relatime shared:1 - ext4 /dev/vda1 rw\n"
+		      "26 25 254:17 / /srv/my\\040data rw - xfs /dev/vdb1 rw\n"
+		      "27 25 11:0 / /media ro - iso9660 /dev/sr0 ro\n"
+		      "28 25 254:33 / /frozen rw - ext4 /dev/vdc1 ro\n"
+		      "29 25 0:44 / /mnt rw - nfs4 server:/export rw\n"
 		      "cut");
 	return 0;
 }
@@ -35,20 +36,23 @@ static int teardown(void **state)
 static void test_the_survey(void **state)
 {
 	km_auto_trigger_survey struct km_trigger_survey survey = {0};
+	static const char *const at_risk[] = {"/", "/srv/my data", "/mnt"};
+	size_t n = 0;
 	struct utmpx entries[2] = {{.ut_type = BOOT_TIME}, {.ut_type = USER_PROCESS}};
 
 	(void)state;
 	memset(entries[1].ut_user, 'u', sizeof(entries[1].ut_user)); /* not terminated */
 	strcpy(entries[1].ut_line, "pts/0");
-	test_tree_put_bytes(&t, "/run/utmp", entries, sizeof(entries) + 0);
+	test_tree_put_bytes(&t, "/run/utmp", entries, sizeof(entries));
 	test_tree_put(&t, "/sys/kernel/kexec_crash_loaded", "1\n");
 	assert_no_error(km_trigger_survey(&t.tree, &survey));
 	assert_string_equal(survey.host, "db-1");
 	assert_true(survey.crash_loaded);
-	assert_int_equal(survey.mounts.count, 3);
-	assert_string_equal(survey.mounts.data[0].folder, "/");
-	assert_string_equal(survey.mounts.data[1].folder, "/srv/my data");
-	assert_string_equal(survey.mounts.data[2].device, "server:/export");
+	km_vec_for_each (&survey.mounts.items, mount) {
+		if (km_trigger_at_risk(mount))
+			assert_string_equal(mount->point, at_risk[n++]);
+	}
+	assert_int_equal(n, KM_ARRAY_SIZE(at_risk));
 	assert_int_equal(survey.users.count, 1);
 	assert_int_equal(strlen(survey.users.data[0].name), sizeof(entries[1].ut_user));
 	assert_string_equal(survey.users.data[0].line, "pts/0");
