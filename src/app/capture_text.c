@@ -91,17 +91,10 @@ void capture_report(const struct km_capture_command *c, const struct km_capture_
 
 static void json_text(const char *text)
 {
-	km_auto_str struct km_str safe = {0};
-	const char *at;
+	km_auto_str struct km_str quoted = {0};
 
-	km_str_add_safe(&safe, text, strlen(text), false);
-	putchar('"');
-	for (at = safe.data ? safe.data : ""; *at; at++) {
-		if (*at == '"' || *at == '\\')
-			putchar('\\');
-		putchar(*at);
-	}
-	putchar('"');
+	km_str_add_json(&quoted, text, strlen(text));
+	fputs(quoted.data ? quoted.data : "\"\"", stdout);
 }
 
 static void json_kinds(const struct km_filter_counts *counts)

@@ -77,21 +77,17 @@ static void print_text(const char *name, const struct km_verify_result *r)
 
 static void print_json(const struct km_verify_result *r)
 {
-	/* Texts are our own words, or made safe when they were written. */
 	km_auto_str struct km_str what = {0}, text = {0};
 
-	km_str_add_safe(&what, r->what, strlen(r->what), false);
-	km_str_add_safe(&text, r->text, strlen(r->text), false);
-	for (char *at = what.data; at && *at; at++)
-		*at = *at == '"' || *at == '\\' ? '\'' : *at;
-	for (char *at = text.data; at && *at; at++)
-		*at = *at == '"' || *at == '\\' ? '\'' : *at;
-	printf("{\"schema\":1,\"verdict\":\"%s\",\"what\":\"%s\",\"writer\":\"%s\",\"checksums\":%llu,"
+	km_str_add_json(&what, r->what, strlen(r->what));
+	km_str_add_json(&text, r->text, strlen(r->text));
+	printf("{\"schema\":1,\"verdict\":\"%s\",\"what\":%s,\"writer\":%s,\"checksums\":%llu,"
 	       "\"disagree\":%llu,\"bytes\":%llu,\"pages\":%llu,\"bad_pages\":%llu}\n",
 	       r->verdict == KM_VERDICT_DAMAGED ? "damaged" : verdicts[r->verdict],
-	       what.data ? what.data : "", text.data ? text.data : "", (unsigned long long)r->sums,
-	       (unsigned long long)r->bad, (unsigned long long)r->bytes,
-	       (unsigned long long)r->pages, (unsigned long long)r->bad_pages);
+	       what.data ? what.data : "null", text.data ? text.data : "null",
+	       (unsigned long long)r->sums, (unsigned long long)r->bad,
+	       (unsigned long long)r->bytes, (unsigned long long)r->pages,
+	       (unsigned long long)r->bad_pages);
 }
 
 static struct km_error *verify(const char *const *paths, size_t n, bool pages,

@@ -148,6 +148,28 @@ void km_str_add_safe(struct km_str *s, const char *bytes, size_t len, bool keep_
 	}
 }
 
+void km_str_add_json(struct km_str *s, const char *bytes, size_t len)
+{
+	km_auto_str struct km_str safe = {0};
+	size_t i;
+
+	/* Bytes that are not text become \xNN first; what is left is valid UTF-8. */
+	km_str_add_safe(&safe, bytes, len, true);
+	s->failed = s->failed || safe.failed;
+	km_str_add_char(s, '"');
+	for (i = 0; i < safe.len; i++) {
+		char c = safe.data[i];
+
+		if (c == '"' || c == '\\')
+			km_str_add_char(s, '\\');
+		if (c == '\n' || c == '\t')
+			km_str_add(s, c == '\n' ? "\\n" : "\\t");
+		else
+			km_str_add_char(s, c);
+	}
+	km_str_add_char(s, '"');
+}
+
 void *km_vec_push_raw(void **data, size_t *count, size_t *capacity, size_t size)
 {
 	char *item;

@@ -34,6 +34,9 @@ size_t km_utf8_length(const u8 *p, size_t left);
  * are not valid UTF-8 become \xNN. Tab and line feed pass where KEEP_LAYOUT is true. */
 void km_str_add_safe(struct km_str *s, const char *bytes, size_t len, bool keep_layout);
 
+/* Appends BYTES as a JSON string with its quotes, made safe as above; line feed and tab are "\\n", "\\t". */
+void km_str_add_json(struct km_str *s, const char *bytes, size_t len);
+
 /* A growing array of TYPE: struct { TYPE *data; size_t count, capacity; }. */
 #define KM_VEC(type)                                                                               \
 	struct {                                                                                   \

@@ -164,26 +164,7 @@ void km_outf(struct km_out *out, const char *format, ...)
 
 static void json_string(struct km_out *out, const char *text)
 {
-	struct km_str *b = &out->buffer;
-	const char *p;
-
-	/* Bytes that are not text become \xNN first; what is left is valid UTF-8. */
-	km_str_clear(&out->scratch);
-	km_str_add_safe(&out->scratch, text, strlen(text), true);
-	km_str_add_char(b, '"');
-	for (p = out->scratch.data ? out->scratch.data : ""; *p; p++) {
-		if (*p == '"' || *p == '\\') {
-			km_str_add_char(b, '\\');
-			km_str_add_char(b, *p);
-		} else if (*p == '\n') {
-			km_str_add(b, "\\n");
-		} else if (*p == '\t') {
-			km_str_add(b, "\\t");
-		} else {
-			km_str_add_char(b, *p);
-		}
-	}
-	km_str_add_char(b, '"');
+	km_str_add_json(&out->buffer, text, strlen(text));
 }
 
 static void json_record(struct km_out *out, const struct km_kind *kind, const void *record,

@@ -11,13 +11,7 @@ typedef KM_VEC(const struct km_kind *) kind_vec;
 
 static void quote(struct km_str *s, const char *text)
 {
-	km_str_add_char(s, '"');
-	for (; *text; text++) {
-		if (*text == '"' || *text == '\\')
-			km_str_add_char(s, '\\');
-		km_str_add_char(s, *text);
-	}
-	km_str_add_char(s, '"');
+	km_str_add_json(s, text, strlen(text));
 }
 
 static void nested_kind(struct km_str *s, const struct km_kind *kind)

@@ -55,20 +55,6 @@ static const struct member of_step[] = {
 
 /* ---- writing -------------------------------------------------------------------------------- */
 
-static void add_text(struct km_str *out, const char *text, size_t len)
-{
-	km_auto_str struct km_str safe = {0};
-
-	km_str_add_safe(&safe, text, len, false);
-	km_str_add_char(out, '"');
-	for (const char *p = safe.data ? safe.data : ""; *p; p++) {
-		if (*p == '"' || *p == '\\')
-			km_str_add_char(out, '\\');
-		km_str_add_char(out, *p);
-	}
-	km_str_add_char(out, '"');
-}
-
 static void write_members(const void *object, const struct member *members, size_t count,
 			  const char *between, struct km_str *out)
 {
@@ -79,7 +65,7 @@ static void write_members(const void *object, const struct member *members, size
 		km_str_addf(out, "%s\"%s\": ", i ? between : "", m->name);
 		switch (m->type) {
 		case TEXT:
-			add_text(out, at, strnlen(at, m->size));
+			km_str_add_json(out, at, strnlen(at, m->size));
 			break;
 		case NUMBER:
 			km_str_addf(out, "%llu", (unsigned long long)*(const u64 *)at);

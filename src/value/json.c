@@ -20,21 +20,6 @@ struct emitter {
 
 static void emit(struct emitter *e, const struct km_value *value, unsigned depth);
 
-static void emit_text(struct emitter *e, const char *bytes, size_t len)
-{
-	km_auto_str struct km_str safe = {0};
-	const char *p;
-
-	km_str_add_safe(&safe, bytes, len, false);
-	km_str_add_char(e->out, '"');
-	for (p = safe.data ? safe.data : ""; *p; p++) {
-		if (*p == '"' || *p == '\\')
-			km_str_add_char(e->out, '\\');
-		km_str_add_char(e->out, *p);
-	}
-	km_str_add_char(e->out, '"');
-}
-
 static void emit_error(struct emitter *e, enum km_status status)
 {
 	km_str_addf(e->out, "{\"error\":\"%s\"}", km_status_text(status));
@@ -48,7 +33,7 @@ static void emit_enum(struct emitter *e, struct km_type type, u64 bits)
 		struct km_enumerator found;
 
 		if (km_type_enumerator(type, i, &found) && (u64)found.value == bits) {
-			emit_text(e, found.name, strlen(found.name));
+			km_str_add_json(e->out, found.name, strlen(found.name));
 			return;
 		}
 	}
@@ -108,7 +93,7 @@ static bool emit_string(struct emitter *e, const struct km_value *value, u64 cou
 	if (status != KM_OK)
 		emit_error(e, status);
 	else
-		emit_text(e, bytes, strnlen(bytes, len));
+		km_str_add_json(e->out, bytes, strnlen(bytes, len));
 	return true;
 }
 
@@ -157,7 +142,7 @@ static void emit_members(struct emitter *e, const struct km_value *value, unsign
 		}
 		km_str_add(e->out, *first ? "" : ",");
 		*first = false;
-		emit_text(e, m.name, strlen(m.name));
+		km_str_add_json(e->out, m.name, strlen(m.name));
 		km_str_add_char(e->out, ':');
 		emit(e, &member, depth + 1);
 	}

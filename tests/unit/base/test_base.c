@@ -8,11 +8,23 @@ static void test_safe_text_escapes_what_a_terminal_obeys(void **state)
 
 	(void)state;
 	km_str_add_safe(&s, hostile, sizeof(hostile) - 1, true);
-	assert_string_equal(s.data,
-			    "a\\x1b[2J\\x07\\xc2\\x9b\\xff\\xe2\\x80\\xae\xc3\xa9\n");
+	assert_string_equal(s.data, "a\\x1b[2J\\x07\\xc2\\x9b\\xff\\xe2\\x80\\xae\xc3\xa9\n");
 	km_str_clear(&s);
 	km_str_add_safe(&s, "x\ny", 3, false);
 	assert_string_equal(s.data, "x\\x0ay");
+}
+
+static void test_json_strings(void **state)
+{
+	km_auto_str struct km_str s = {0};
+	const char hostile[] = "say \"a\\b\"\n\t\x1b\xff\0end";
+
+	(void)state;
+	km_str_add_json(&s, hostile, sizeof(hostile) - 1);
+	assert_string_equal(s.data, "\"say \\\"a\\\\b\\\"\\n\\t\\\\x1b\\\\xff\\\\x00end\"");
+	km_str_clear(&s);
+	km_str_add_json(&s, "", 0);
+	assert_string_equal(s.data, "\"\"");
 }
 
 static void test_reader_remembers_the_first_failure(void **state)
@@ -160,6 +172,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_safe_text_escapes_what_a_terminal_obeys),
+		cmocka_unit_test(test_json_strings),
 		cmocka_unit_test(test_reader_remembers_the_first_failure),
 		cmocka_unit_test(test_reader_string_must_end),
 		cmocka_unit_test(test_reader_swaps),
