@@ -45,8 +45,8 @@ static const char help[] =
 	"usage: kmortem-capture [--help|--version]\n"
 	"\n"
 	"PID 1 of the image that a crash kernel runs: follows /etc/kmortem/plan, saves the dead kernel's\n"
-	"log, a summary and its memory, and reboots. `kmortem kdump build` makes the image;\n"
-	"docs/kmortem-capture.md describes both. Started as any other process it does nothing.\n"
+	"log, a summary and its memory, and reboots. docs/kmortem-capture.md describes the image and\n"
+	"what is written. Started as any other process it does nothing.\n"
 	"\n"
 	"Exit status: 0 help or version; 2 not started as PID 1.\n";
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the machine's owner wants of kdump: /etc/kmortem/kdump.conf, in the language of kdump.conf(5),
- * which docs/kmortem-kdump.conf.5 documents; and, for those who come from a distribution's own kdump,
+ * What the machine's owner wants of kdump: /etc/kmortem/kdump.conf, in the language of kdump.conf(5)
+ * (conf_directives.c has the table of directives); and, for those who come from a distribution's own kdump,
  * the shell variables of /etc/default/kdump-tools (Debian) and /etc/sysconfig/kdump (Fedora, openSUSE).
  */
 #ifndef KM_SERVICE_CONF_H
