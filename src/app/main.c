@@ -18,6 +18,7 @@ static const struct km_subcommand subcommands[] = {
 	{"exec", "start the loaded kernel", km_app_exec},
 	{"status", "whether a kernel is loaded", km_app_status},
 	{"plan", "what a load would do, with nothing loaded", km_app_plan},
+	{"kdump", "the service: save dumps of this machine", km_app_kdump},
 	{"report", "what happened, in a page", km_app_report},
 	{"schema", "the shape of what commands write with --json", km_app_schema},
 };

@@ -6,22 +6,35 @@
 
 #include "app/app.h"
 #include "capture/capture.h"
-#include "command/command.h"
+#include "app/kdump.h"
 
 static const char help[] =
 	"usage: kmortem schema [COMMAND]\n"
 	"       kmortem schema --write FOLDER\n"
 	"\n"
 	"Prints the JSON schema (draft 2020-12) of what COMMAND of the analyser writes with --json, or `kmortem\n"
-	"report`. Without COMMAND: the names of the commands. --write puts all of them into FOLDER, a file for each command,\n"
+	"report` (report), `kmortem kdump status` (kdump-status) and so on. Without COMMAND: their names. --write puts all of them into FOLDER, a file for each command,\n"
 	"'*' as star.json.\n"
 	"\n"
 	"Exit status: 0 done; 1 a file could not be written; 2 the command line has no meaning.\n";
 
+/* What writes records without being a command of the analyser. */
+static const struct km_command *const subcommands[] = {
+	&kdump_arm_command,    &kdump_build_command, &kdump_disarm_command,
+	&kdump_status_command, &km_report_command,
+};
+
+static const struct km_command *find(const char *name)
+{
+	for (size_t i = 0; i < KM_ARRAY_SIZE(subcommands); i++)
+		if (!strcmp(name, subcommands[i]->name))
+			return subcommands[i];
+	return km_command_find(name);
+}
+
 static int print_one(const char *name)
 {
-	const struct km_command *command =
-		strcmp(name, km_report_command.name) ? km_command_find(name) : &km_report_command;
+	const struct km_command *command = find(name);
 	km_auto_str struct km_str text = {0};
 
 	if (!command) {
@@ -58,7 +71,8 @@ int km_app_schema(int argc, char **argv)
 	if (argc == 1) {
 		for (size_t i = 0; km_commands[i]; i++)
 			puts(km_commands[i]->name);
-		puts(km_report_command.name);
+		for (size_t i = 0; i < KM_ARRAY_SIZE(subcommands); i++)
+			puts(subcommands[i]->name);
 		return KM_EXIT_OK;
 	}
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
@@ -69,7 +83,10 @@ int km_app_schema(int argc, char **argv)
 		for (size_t i = 0; km_commands[i]; i++)
 			if (!write_one(argv[2], km_commands[i]))
 				return KM_EXIT_FAILED;
-		return write_one(argv[2], &km_report_command) ? KM_EXIT_OK : KM_EXIT_FAILED;
+		for (size_t i = 0; i < KM_ARRAY_SIZE(subcommands); i++)
+			if (!write_one(argv[2], subcommands[i]))
+				return KM_EXIT_FAILED;
+		return KM_EXIT_OK;
 	}
 	if (argc != 2 || argv[1][0] == '-') {
 		fputs(help, stderr);

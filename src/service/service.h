@@ -3,6 +3,7 @@
 #ifndef KM_SERVICE_SERVICE_H
 #define KM_SERVICE_SERVICE_H
 
+#include "service/arm.h"
 #include "service/build.h"
 #include "service/conf.h"
 #include "service/identify.h"
