@@ -9,6 +9,8 @@
 #include "app/kdump.h"
 
 static const struct km_subcommand verbs[] = {
+	{"rehearse", "a crash in a virtual machine, from the panic to the opened dump",
+	 kdump_rehearse},
 	{"build", "make the image that the capture kernel runs", kdump_build},
 	{"arm", "load the capture kernel and its image (building that, if need be)", kdump_arm},
 	{"disarm", "unload it", kdump_disarm},

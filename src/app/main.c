@@ -2,9 +2,11 @@
 /* Chooses what to be: by the name it was called by, then by the first word. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "app/app.h"
 #include "base/base.h"
+#include "service/service.h"
 
 static const struct km_subcommand subcommands[] = {
 	{"open", "look into a dump (the default)", km_app_open},
@@ -47,6 +49,8 @@ int main(int argc, char **argv)
 		return km_app_vmcore_dmesg(argc, argv);
 	if (name && !strcmp(name, "kexec"))
 		return km_app_kexec(argc, argv);
+	if (name && !strcmp(name, KM_REHEARSAL_PROGRAM) && getpid() == 1)
+		return km_rehearsal_init();
 	if (argc < 2)
 		return km_app_open(argc, argv);
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {

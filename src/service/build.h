@@ -39,6 +39,11 @@ void km_build_done(struct km_build *build);
  * cannot be done on this machine. */
 struct km_error *km_build_plan(const struct km_build_request *request,
 			       struct km_build *ret) km_must_check;
+/* The same with one target, the file system FSTYPE that the device reference SOURCE means, whatever the
+ * machine has; DRIVERS, which ends with NULL, are the modules for it. */
+struct km_error *km_build_plan_for(const struct km_build_request *request, const char *source,
+				   const char *fstype, const char *const *drivers,
+				   struct km_build *ret) km_must_check;
 /* The archive, for a plan that km_build_plan() made in the same BUILD. */
 struct km_error *km_build_archive(const struct km_build_request *request,
 				  struct km_build *build) km_must_check;

@@ -202,7 +202,8 @@ static struct km_error *put_module(struct archiving *a, const struct km_boot_mod
 	KM_TRY(unpack_module(module, &packed, &bytes, &size));
 	if (!a->keep_signatures)
 		size = km_module_strip(bytes, size);
-	snprintf(name, sizeof(name), "lib/modules/%.200s.ko", module->name);
+	/* Not below lib: that is a link in most systems, and programs of the hooks need it as one. */
+	snprintf(name, sizeof(name), "modules/%.200s.ko", module->name);
 	built = km_vec_push(&a->build->modules);
 	planned = km_vec_push(&a->build->plan.modules);
 	if (!built || !planned)

@@ -372,3 +372,35 @@ struct km_error *km_build_plan(const struct km_build_request *request, struct km
 		km_build_done(ret);
 	return error;
 }
+
+static struct km_error *make_plan_for(struct planning *p, const char *source, const char *fstype,
+				      const char *const *drivers)
+{
+	struct km_plan_target *target = km_vec_push(&p->build->plan.targets);
+
+	if (!target)
+		return km_error_nomem();
+	target->kind = KM_PLAN_DIRECTORY;
+	KM_TRY(text(&target->source, source));
+	KM_TRY(text(&target->fstype, fstype));
+	KM_TRY(text(&target->path, p->conf->path));
+	KM_TRY(text(&target->options, ""));
+	for (size_t i = 0; drivers[i]; i++)
+		KM_TRY(km_sys_add_name(&p->build->drivers, drivers[i]));
+	return add_settings(p);
+}
+
+struct km_error *km_build_plan_for(const struct km_build_request *request, const char *source,
+				   const char *fstype, const char *const *drivers,
+				   struct km_build *ret)
+{
+	struct planning p = {.tree = request->tree, .conf = request->conf, .build = ret};
+	struct km_error *error;
+
+	*ret = (struct km_build){0};
+	km_plan_init(&ret->plan);
+	error = make_plan_for(&p, source, fstype, drivers);
+	if (error)
+		km_build_done(ret);
+	return error;
+}

@@ -89,6 +89,53 @@ struct km_error *km_cpio_end(struct km_cpio *cpio)
 	return put(cpio, "TRAILER!!!", 0, 1, 0, 0, NULL, 0);
 }
 
+/* A field of the header: eight hex digits, nothing else. */
+static bool read_field(const u8 *field, u32 *ret)
+{
+	u32 value = 0;
+
+	for (int i = 0; i < 8; i++) {
+		u8 c = field[i];
+
+		if (c >= '0' && c <= '9')
+			value = value << 4 | (u32)(c - '0');
+		else if ((c | 32) >= 'a' && (c | 32) <= 'f')
+			value = value << 4 | (u32)((c | 32) - 'a' + 10);
+		else
+			return false;
+	}
+	*ret = value;
+	return true;
+}
+
+const u8 *km_cpio_find(const void *data, size_t size, const char *name, size_t *ret_size)
+{
+	/* Magic and thirteen fields; the file's size is the seventh, the name's the twelfth. */
+	enum { HEADER = 6 + 13 * 8, SIZE_AT = 6 + 6 * 8, NAME_AT = 6 + 11 * 8 };
+	const u8 *bytes = data;
+	u64 at = 0;
+
+	while (at + HEADER <= size && !memcmp(bytes + at, "070701", 6)) {
+		u32 file_size, name_size;
+		u64 body, next;
+
+		if (!read_field(bytes + at + SIZE_AT, &file_size) ||
+		    !read_field(bytes + at + NAME_AT, &name_size))
+			return NULL;
+		body = (at + HEADER + name_size + 3) & ~3ull;
+		next = (body + file_size + 3) & ~3ull;
+		if (!name_size || body > size || file_size > size - body)
+			return NULL;
+		if (strlen(name) + 1 == name_size &&
+		    !memcmp(bytes + at + HEADER, name, name_size)) {
+			*ret_size = file_size;
+			return bytes + body;
+		}
+		at = next;
+	}
+	return NULL;
+}
+
 /* The kernel's decoders want the frame's window within 8 MiB (zstd, ZSTD_WINDOWLOG_MAX of
  * lib/decompress_unzstd.c is 27); a small one costs little and saves the capture kernel memory. */
 static struct km_error *pack_zstd(const void *data, size_t size, struct km_str *ret)

@@ -31,6 +31,10 @@ bool km_cpio_has(const struct km_cpio *cpio, const char *name);
 /* The archive's last entry. Nothing may be added after it. */
 struct km_error *km_cpio_end(struct km_cpio *cpio) km_must_check;
 
+/* The bytes of the file NAME in the archive DATA, which may be followed by others; within DATA. NULL where
+ * it is not there, or where the archive is damaged before it. */
+const u8 *km_cpio_find(const void *data, size_t size, const char *name, size_t *ret_size);
+
 enum km_initramfs_packing { KM_INITRAMFS_PLAIN, KM_INITRAMFS_GZIP, KM_INITRAMFS_ZSTD };
 /* Packs DATA for a kernel to unpack; appended to RET. */
 struct km_error *km_initramfs_pack(enum km_initramfs_packing packing, const void *data, size_t size,

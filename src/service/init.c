@@ -40,7 +40,7 @@ static void mount_one(const char *type, const char *path)
 	mount(type, path, type, MS_NOSUID, "");
 }
 
-static void begin(struct km_init *init)
+void km_init_begin(struct km_init *init)
 {
 	static const char *const folders[] = {"/run", "/mnt", "/tmp", KM_INIT_MOUNT, KM_INIT_STAGE};
 	sigset_t child;
@@ -134,7 +134,7 @@ static struct km_error *load_modules(struct km_init *init, void *arg)
 	return *init->board->message ? km_error_new(KM_ERROR_OS, "%s", init->board->message) : NULL;
 }
 
-static void run_modules(struct km_init *init)
+void km_init_modules(struct km_init *init)
 {
 	const struct km_limits limits = {
 		.seconds = MODULES_SECONDS,
@@ -202,7 +202,7 @@ static enum km_plan_action run(struct km_init *init)
 {
 	bool complete;
 
-	run_modules(init);
+	km_init_modules(init);
 	km_init_open_watchdog(init);
 	if (access("/proc/vmcore", F_OK)) {
 		km_init_say(init, "no /proc/vmcore: this kernel was not started by a panic");
@@ -218,7 +218,7 @@ static enum km_plan_action run(struct km_init *init)
 	return complete ? init->plan.final_action : init->plan.failure_action;
 }
 
-static struct km_init *new_init(void)
+struct km_init *km_init_new(void)
 {
 	struct km_init *init = calloc(1, sizeof(*init));
 
@@ -239,13 +239,13 @@ static struct km_init *new_init(void)
 
 int km_service_init(void)
 {
-	struct km_init *init = new_init();
+	struct km_init *init = km_init_new();
 	enum km_plan_action action;
 
 	/* PID 1 that ends is a panic, and `panic=` makes that a reboot. */
 	if (!init)
 		return 1;
-	begin(init);
+	km_init_begin(init);
 	read_plan(init);
 	read_command_line(init);
 	action = run(init);

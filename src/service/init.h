@@ -87,6 +87,14 @@ struct km_init {
 	bool complete; /* all that was wanted is on it */
 };
 
+/* ---- init.c: also for PID 1 of a rehearsal (rehearse_guest.c) ---------------------------------- */
+
+struct km_init *km_init_new(void); /* NULL: no memory */
+/* /dev, /proc, /sys, the folders to work in, the kernel's log. */
+void km_init_begin(struct km_init *init);
+/* The modules of the plan, in order. */
+void km_init_modules(struct km_init *init);
+
 /* ---- init_child.c --------------------------------------------------------------------------- */
 
 typedef struct km_error *(*km_child_fn)(struct km_init *init, void *arg);

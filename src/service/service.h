@@ -10,6 +10,7 @@
 #include "service/mounts.h"
 #include "service/plan.h"
 #include "service/raw.h"
+#include "service/rehearse.h"
 #include "service/result.h"
 #include "service/retain.h"
 
