@@ -20,6 +20,9 @@ SECONDS = 10
 # limit that is promised.
 PLAIN_LIMIT = 512 << 20
 PLACES = ['header', 'page tables', 'task list', 'kallsyms', 'BTF', 'ORC', 'stacks', 'anywhere']
+LOOK = ('kmem -s; kmem -S; kmem -v; kmem -i; kmem -f; kmem -n; kmem -z; kmem -V; kmem -h; dev; dev -i; dev -p; '
+        'dev -d; kmem {object}; tree -t maple -r mm_struct.mm_mt {mm}; list task_struct.tasks -s task_struct.comm -h {task}')
+OBJECTS = ['slab caches', 'slabs', 'struct page', 'vmap areas', 'zones', 'devices', 'maple tree']
 
 
 class Places:
@@ -74,6 +77,41 @@ class Places:
         return self.physical(start + rng.randrange(length))
 
 
+class Objects(Places):
+    """Where the structures lie that commands on memory and devices walk."""
+
+    def __init__(self, dump):
+        super().__init__(dump)
+        self.kmortem = Kmortem()
+        self.of = {
+            'slab caches': self.addresses('kmem -s', 'slab-cache', 'address'),
+            'slabs': self.addresses('kmem -S', 'slab', 'memory'),
+            'struct page': self.addresses('kmem -S', 'slab', 'page'),
+            'vmap areas': self.addresses('kmem -v', 'vmap-area', 'address'),
+            'zones': self.addresses('kmem -z', 'zone', 'address'),
+            'devices': self.addresses('dev -d', 'disk', 'gendisk')
+            + self.addresses('dev', 'char-device', 'cdev') + self.addresses('dev -i', 'resource', 'address')
+            + self.addresses('dev -p', 'pci', 'address'),
+        }
+        user = next(r for r in self.kmortem.records(dump.elf, 'ps -u', 'process') if r['st'] != 'ZO')
+        self.task = user['address']
+        self.mm = self.field(f'struct task_struct.mm {self.task}')
+        self.of['maple tree'] = [int(self.mm, 16)]
+
+    def field(self, command):
+        return re.search(r'= (0x[0-9a-f]+)', self.kmortem.run(self.dump.elf, '-c', command).stdout).group(1)
+
+    def addresses(self, command, kind, field):
+        return [int(r[field], 16) for r in self.kmortem.records(self.dump.elf, command, kind) if r[field]]
+
+    def commands(self):
+        return LOOK.format(object=f'{self.of["slabs"][0]:x}', mm=self.mm, task=self.task)
+
+    def choose(self, place, rng):
+        length = {'slabs': 4096, 'zones': 2048, 'maple tree': 128}.get(place, 64)
+        return self.physical(rng.choice(self.of[place]) + rng.randrange(length))
+
+
 def elf_loads(path):
     with open(path, 'rb') as file:
         header = file.read(64)
@@ -84,8 +122,8 @@ def elf_loads(path):
     return [(r[3], r[4], r[6]) for r in rows if r[0] == 1]
 
 
-def patch_lines(places, rng, form, size):
-    place = rng.choice(PLACES)
+def patch_lines(places, rng, form, size, names=PLACES):
+    place = rng.choice(names)
     lines = []
     for _ in range(rng.choice([1, 2, 8, 32])):
         value = rng.choice([0, 0xff, 0x7f, 0x80, rng.randrange(256)])
@@ -119,27 +157,37 @@ def run_limited(program, *arguments):
         usage.ru_utime + usage.ru_stime
 
 
-@pytest.mark.parametrize('half', range(4))
-def test_damaged_dumps_do_no_harm(kernel, half, tmp_path):
-    dump = lab_dump(kernel, 'sysrq')
-    places = Places(dump)
-    rng = random.Random(f'{kernel} {half}')
+def damage(places, name, count, tmp_path, commands, names):
+    """COUNT runs on damage of the places NAMES. Returns the most that the plain program took."""
+    rng = random.Random(name)
     worst = 0
-    for number in range(COUNT // 8):
-        form = rng.choice(['elf', 'elf', 'kdump'])
-        path = dump.path(form)
-        place, lines = patch_lines(places, rng, form, os.path.getsize(path))
+    for number in range(count):
+        form = rng.choice(['elf', 'elf', 'kdump']) if names is PLACES else 'elf'
+        path = places.dump.path(form)
+        place, lines = patch_lines(places, rng, form, os.path.getsize(path), names)
         patch = tmp_path / f'patch-{number}'
         patch.write_text('\n'.join(lines) + '\n')
         # One in five runs unsanitized, to see the memory that it really takes.
         program = os.path.join(os.path.dirname(SANITIZED), '..', 'build', 'kmortem') \
             if number % 5 == 0 else SANITIZED
-        status, error, peak, seconds = run_limited(program, '--patch', str(patch), path, '-c', COMMANDS)
-        where = f'{kernel} {form} {place}, patch:\n' + '\n'.join(lines)
+        status, error, peak, seconds = run_limited(program, '--patch', str(patch), path, '-c', commands)
+        where = f'{name} {form} {place}, patch:\n' + '\n'.join(lines)
         assert status in (0, 1, 3), f'{where}\nended with {status}\n{error}'
         assert status != 3 or error.strip(), f'{where}\nrefused without a word'
         assert seconds < (SECONDS if program != SANITIZED else SECONDS * 3), f'{where}\ntook {seconds} s'
         if program != SANITIZED:
             worst = max(worst, peak)
             assert peak <= PLAIN_LIMIT, f'{where}\ntook {peak >> 20} MiB'
-    assert worst > 0
+    return worst
+
+
+@pytest.mark.parametrize('half', range(4))
+def test_damaged_dumps_do_no_harm(kernel, half, tmp_path):
+    dump = lab_dump(kernel, 'sysrq')
+    assert damage(Places(dump), f'{kernel} {half}', COUNT // 8, tmp_path, COMMANDS, PLACES) > 0
+
+
+def test_damaged_objects_do_no_harm(kernel, tmp_path):
+    """Slabs, pages, areas, zones, devices and trees whose links and counts are wrong."""
+    places = Objects(lab_dump(kernel, 'sysrq'))
+    assert damage(places, f'{kernel} objects', COUNT // 8, tmp_path, places.commands(), OBJECTS) > 0
