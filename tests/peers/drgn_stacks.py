@@ -72,6 +72,9 @@ def task_record(prog, task):
               "tgid": task.tgid.value_(), "cpu": int(task_cpu(task)),
               "comm": task.comm.string_().decode("utf-8", "backslashreplace"),
               "state": task_state_to_char(task)}
+    # A zombie's stack has gone back, another task may have it: what drgn would find there is not its own.
+    if not task.stack:
+        return dict(record, frames=[])
     try:
         record["frames"] = [frame_record(frame) for frame in
                             itertools.takewhile(in_kernel, prog.stack_trace(task))]
