@@ -50,7 +50,7 @@ def build_module(series, source, name):
             return file.read()
 
 
-def capture_initramfs(series, script, programs=(), files=None, with_kernel=False, tools=()):
+def capture_initramfs(series, script, programs=(), files=None, with_kernel=False, tools=(), modules=()):
     """An initramfs that runs SCRIPT, for a kernel that a guest starts by kexec: its bytes. `section` works
     there as in the guest itself. The rest is as for boot_guest()."""
     cache, kernel = fetch_kernel(series)
@@ -60,7 +60,7 @@ def capture_initramfs(series, script, programs=(), files=None, with_kernel=False
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, 'initramfs')
         boot.initramfs(cache, path, kernel,
-                       boot.Recipe(script=script, modules=(), programs=list(programs), files=files,
+                       boot.Recipe(script=script, modules=modules, programs=list(programs), files=files,
                                    tools=list(tools)))
         with open(path, 'rb') as file:
             return file.read()
