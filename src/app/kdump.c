@@ -9,6 +9,8 @@
 #include "app/kdump.h"
 
 static const struct km_subcommand verbs[] = {
+	{"check", "is this machine ready for a crash? what is wrong, and the cure", kdump_check},
+	{"size", "how much memory a crash kernel needs here, measured", kdump_size},
 	{"rehearse", "a crash in a virtual machine, from the panic to the opened dump",
 	 kdump_rehearse},
 	{"build", "make the image that the capture kernel runs", kdump_build},

@@ -71,6 +71,8 @@ int kdump_end(struct kdump *k, struct km_error *error, int status);
 void kdump_out_size(struct km_out *out, u64 bytes);
 void kdump_out_time(struct km_out *out, u64 seconds);
 
+int kdump_check(int argc, char **argv);
+int kdump_size(int argc, char **argv);
 int kdump_rehearse(int argc, char **argv);
 int kdump_build(int argc, char **argv);
 int kdump_arm(int argc, char **argv);
@@ -78,6 +80,6 @@ int kdump_disarm(int argc, char **argv);
 int kdump_status(int argc, char **argv);
 
 extern const struct km_command kdump_build_command, kdump_arm_command, kdump_disarm_command,
-	kdump_status_command, kdump_rehearse_command;
+	kdump_status_command, kdump_check_command, kdump_size_command, kdump_rehearse_command;
 
 #endif

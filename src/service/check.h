@@ -7,6 +7,7 @@
 #define KM_SERVICE_CHECK_H
 
 #include "base/base.h"
+#include "service/conf.h"
 
 enum km_check_verdict {
 	KM_CHECK_PASS,
@@ -21,7 +22,6 @@ enum km_check_fix {
 	KM_FIX_SYSCTL, /* write `fix_value` to the sysctl `fix_name`, now and for the next start */
 	KM_FIX_BUILD,  /* build the capture image anew */
 	KM_FIX_ARM,    /* load it */
-	KM_FIX_TARGET_FOLDER, /* make the target's folder */
 };
 
 struct km_check_item {
@@ -47,6 +47,30 @@ enum km_check_verdict km_check_worst(const struct km_check_report *report);
 struct km_check_item *km_check_add(struct km_check_report *report, const char *name,
 				   enum km_check_verdict verdict, const char *cure,
 				   const char *format, ...) km_printf(5, 6);
+
+/* ---- all of it ------------------------------------------------------------------------------------ */
+
+struct km_check_request {
+	const struct km_tree *tree;
+	const struct km_conf *conf;
+	const struct km_conf_notes *notes; /* what km_conf_read() found wrong; NULL: nothing */
+	const char *
+		release; /* of the crash kernel; NULL: the configuration's, else the running one's */
+	const char *program; /* kmortem-capture */
+};
+/* Checks everything, in the order of the way to a dump. The error is for want of memory only. */
+struct km_error *km_check_all(const struct km_check_request *request,
+			      struct km_check_report *report) km_must_check;
+
+#define KM_CHECK_SYSCTLS "/etc/sysctl.d/60-kmortem.conf"
+/*
+ * Does what needs no restart about the items of REPORT that have a fix: sysctls now and, in
+ * KM_CHECK_SYSCTLS, for the next start; the image built; the crash kernel loaded. Each thing done, or
+ * why not, is a line of RET_DONE. Only for this machine itself.
+ */
+struct km_error *km_check_fix(const struct km_check_request *request,
+			      const struct km_check_report *report,
+			      struct km_str *ret_done) km_must_check;
 
 /* ---- one function for each thing that is checked (check_*.c) ------------------------------------ */
 

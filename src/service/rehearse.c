@@ -16,6 +16,7 @@ void km_rehearsal_done(struct km_rehearsal *rehearsal)
 	free(rehearsal->image);
 	free(rehearsal->command_line);
 	km_str_free(&rehearsal->console);
+	km_sys_names_free(&rehearsal->modules);
 	km_vec_free(&rehearsal->steps);
 	km_vec_for_each (&rehearsal->notes, note)
 		free(*note);
@@ -68,17 +69,18 @@ static struct km_error *make_folder(const struct km_rehearsal_request *request,
 	return NULL;
 }
 
-static void remove_folder(const struct km_rehearsal_files *files)
+void km_rehearsal_remove(const char *folder)
 {
-	static const char *const names[] = {"vmlinuz", "initrd",   "scratch.raw", "console",
-					    "told",    "console2", "told2",	  "qemu.log"};
-	int fd = open(files->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	static const char *const names[] = {"vmlinuz",	   "initrd",  "image",
+					    "scratch.raw", "console", "told",
+					    "console2",	   "told2",   "qemu.log"};
+	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	for (size_t i = 0; fd >= 0 && i < KM_ARRAY_SIZE(names); i++)
 		unlinkat(fd, names[i], 0);
 	if (fd >= 0)
 		close(fd);
-	rmdir(files->folder);
+	rmdir(folder);
 }
 
 /* ---- both runs ------------------------------------------------------------------------------------------ */
@@ -135,7 +137,7 @@ struct km_error *km_rehearse(const struct km_rehearsal_request *request, struct 
 	if (!error && !ret->failed[0])
 		error = run_guests(request, ret, &files);
 	if (!request->folder)
-		remove_folder(&files);
+		km_rehearsal_remove(files.folder);
 	ret->seconds = (km_monotonic_ns() - begin) / 1000000000;
 	ret->time = (u64)time(NULL);
 	return error;

@@ -16,6 +16,7 @@
 #include "base/base.h"
 #include "service/conf.h"
 #include "service/result.h"
+#include "service/sysfs.h"
 
 /* argv[0] of PID 1 in the guest. */
 #define KM_REHEARSAL_PROGRAM "kmortem-rehearsal"
@@ -65,8 +66,11 @@ struct km_rehearsal {
 	char release[128];		     /* of the kernel */
 	char *kernel, *image, *command_line; /* owned; the crash kernel's command line */
 	u64 image_digest;		     /* of the capture image's bytes */
-	u64 memory;			     /* of the guest, bytes */
-	u64 reserved;			     /* for the crash kernel, bytes */
+	u64 image_bytes, unpacked_bytes;     /* of the image, and of what is in it */
+	u64 left;		     /* of the reservation once all is loaded; 0: it was not */
+	struct km_sys_names modules; /* in the image */
+	u64 memory;		     /* of the guest, bytes */
+	u64 reserved;		     /* for the crash kernel, bytes */
 	unsigned cpus;
 	u64 seconds;		 /* that all took */
 	u64 time;		 /* when it ended, seconds since 1970 */
@@ -144,6 +148,8 @@ struct km_rehearsal_files {
 	const char *controller; /* QEMU's arguments for the disk, blank-separated; static */
 	char *append;		/* the first kernel's command line */
 };
+/* What rehearsals put into FOLDER, and the folder where nothing else is in it. */
+void km_rehearsal_remove(const char *folder);
 void km_rehearsal_files_done(struct km_rehearsal_files *files);
 struct km_error *km_rehearsal_prepare(const struct km_rehearsal_request *request,
 				      struct km_rehearsal *rehearsal,

@@ -128,7 +128,10 @@ static struct km_error *read_image(struct preparing *p)
 	if (path.failed)
 		return km_error_nomem();
 	if (!p->image.len) {
+		km_auto_free char *file = NULL;
+
 		KM_TRY(build_image(p));
+		KM_TRY(put_file(p->files->folder, "image", p->image.data, p->image.len, &file));
 		km_str_clear(&path);
 		km_str_add(&path, "built for this rehearsal");
 		if (!r->generic)
@@ -154,6 +157,8 @@ static struct km_error *read_plan(struct preparing *p)
 			return km_error_prefix(error, "the capture image");
 		archive = unpacked;
 	}
+	p->rehearsal->image_bytes = p->image.len;
+	p->rehearsal->unpacked_bytes = size;
 	plan = archive ? km_cpio_find(archive, size, "etc/kmortem/plan", &plan_size) : NULL;
 	if (!plan)
 		return km_error_new(
@@ -161,7 +166,16 @@ static struct km_error *read_plan(struct preparing *p)
 			"%s has no /etc/kmortem/plan: it is no capture image of kmortem's, "
 			"or it is damaged (kmortem kdump build makes it anew)",
 			p->rehearsal->image);
-	return km_plan_parse((const char *)plan, plan_size, &p->plan);
+	KM_TRY(km_plan_parse((const char *)plan, plan_size, &p->plan));
+	km_vec_for_each (&p->plan.modules, module) {
+		const char *slash = strrchr(module->path, '/');
+		char name[128];
+
+		snprintf(name, sizeof(name), "%s", slash ? slash + 1 : module->path);
+		name[strcspn(name, ".")] = 0;
+		KM_TRY(km_sys_add_name(&p->rehearsal->modules, name));
+	}
+	return NULL;
 }
 
 /* ---- the scratch disk -------------------------------------------------------------------------------- */

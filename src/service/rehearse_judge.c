@@ -268,6 +268,7 @@ static struct km_error *judge_load(const struct km_run *run, struct km_rehearsal
 			    why[0] ? "; " : "", why);
 	}
 	*ret_go = true;
+	r->left = strtoull(text + 5, NULL, 10) << 20;
 	return pass(r, "load", "%s", text + 5);
 }
 
