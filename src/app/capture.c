@@ -43,6 +43,7 @@ static const char help[] =
 	"\n"
 	"Saves the memory of a dead machine, /proc/vmcore or any dump, without what is not worth it. The options\n"
 	"are makedumpfile(8)'s; under that name the defaults are makedumpfile's too (level 0, not compressed).\n"
+	"Where DEST is a folder, DEST/vmcore is written, and before it dmesg.txt, summary.json and summary.txt.\n"
 	"\n"
 	"  -d LEVEL[,LEVEL…]      leave out: 1 zeros, 2 page cache, 4 private page cache, 8 user memory, 16 free\n"
 	"                         pages; or sums. The next LEVEL is tried where the target fills up (31)\n"
@@ -59,6 +60,7 @@ static const char help[] =
 	"      --encrypt KEY      to a public key of `kmortem keygen`; KEY or @FILE\n"
 	"      --erase SYMBOL[:BYTES]  overwrite a variable; *SYMBOL:BYTES what a pointer points at\n"
 	"      --config FILE      lines 'erase …' of makedumpfile.conf(5)\n"
+	"      --stage            before the pages, write dmesg.txt, summary.json and summary.txt beside DEST\n"
 	"      --no-verify        do not read back what was written\n"
 	"      --dry-run          do all but the writing\n"
 	"      --show-stats       say how many pages of each kind there were\n"
@@ -73,9 +75,11 @@ static const char help[] =
 	"  -D                     say more\n"
 	"  -h, --help; -v, --version\n"
 	"\n"
-	"Exit status: 0 saved whole, read back and found good; 1 nothing was saved; 2 the command line has no\n"
-	"meaning; 3 the source cannot be opened; 4 saved, but incomplete, as the last line and the file itself\n"
-	"say. Under the name makedumpfile: 0, or 1 for all else.\n";
+	"Exit status: 0 saved whole, read back and the dead task's stack unwound from it (but for streams,\n"
+	"encrypted dumps and --no-verify, which the last line tells); 1 nothing was saved; 2 the command line\n"
+	"has no meaning; 3 the source cannot be opened; 4 saved, but incomplete; 5 saved whole and read back,\n"
+	"but no stack can be unwound from it. 4 and 5 are told by the last line and by the file itself. Under\n"
+	"the name makedumpfile: 0 saved whole, 1 all else.\n";
 
 static void write_log(void *data, enum km_log_level level, const char *message)
 {
@@ -98,6 +102,11 @@ static void say(const struct km_capture_command *c, const struct km_capture_resu
 		fprintf(stderr, "kmortem: %s is INCOMPLETE: %s\n", target, result->why);
 		return;
 	}
+	if (result->outcome == KM_CAPTURE_UNPROVED) {
+		fprintf(stderr, "kmortem: %s is saved whole and read back, but %s\n", target,
+			result->why);
+		return;
+	}
 	if (!(c->messages & KM_MESSAGE_COMMON))
 		return;
 	if (c->run.dry_run)
@@ -105,16 +114,24 @@ static void say(const struct km_capture_command *c, const struct km_capture_resu
 			(unsigned long long)result->pages.kept, (unsigned long long)result->bytes);
 	else
 		fprintf(stderr, "\nThe dumpfile is saved to %s%s.\n", target,
-			result->verified ? ", read back and found good" : "");
+			result->stack_checked ? ", read back and found good"
+					      : "; it was not read back");
 	if (c->as_makedumpfile)
 		fprintf(stderr, "\nmakedumpfile Completed.\n");
 }
 
+/* To makedumpfile's callers a failure is a dump to be thrown away or renamed, which a whole one is not. */
 static int exit_code(const struct km_capture_command *c, const struct km_capture_result *result)
 {
-	if (result->outcome == KM_CAPTURE_COMPLETE)
-		return KM_EXIT_OK;
-	return c->as_makedumpfile ? KM_EXIT_FAILED : KM_EXIT_INCOMPLETE;
+	switch (result->outcome) {
+	case KM_CAPTURE_COMPLETE:
+		break;
+	case KM_CAPTURE_UNPROVED:
+		return c->as_makedumpfile ? KM_EXIT_OK : KM_EXIT_UNPROVED;
+	case KM_CAPTURE_INCOMPLETE:
+		return c->as_makedumpfile ? KM_EXIT_FAILED : KM_EXIT_INCOMPLETE;
+	}
+	return KM_EXIT_OK;
 }
 
 static const char *name_target(const struct km_capture_command *c, size_t sources)
@@ -134,6 +151,7 @@ static struct km_error *copy(struct km_capture_command *c, struct km_job *job, i
 	km_cleanup(km_image_closep) struct km_image *image = NULL;
 	struct km_image_options options = {.log = c->run.log, .cache_bytes = 1u << 20};
 	size_t sources = source_words(c);
+	km_cleanup(capture_place_done) struct capture_place place = {0};
 	struct km_capture_target target = {.paths = c->words.data + sources,
 					   .n_paths = c->words.count - sources,
 					   .fd = STDOUT_FILENO};
@@ -162,11 +180,12 @@ static struct km_error *copy(struct km_capture_command *c, struct km_job *job, i
 			return NULL;
 		}
 	}
+	KM_TRY(capture_stage(c, sources, &place));
 	KM_TRY(km_capture_run(image, &target, &c->run, job, &result));
 	if (c->show_stats || c->messages & KM_MESSAGE_REPORT)
 		capture_report(c, &result, progress->page_size);
 	if (c->json)
-		capture_json(&result, name_target(c, sources));
+		capture_json(&result, &place, name_target(c, sources));
 	say(c, &result, name_target(c, sources));
 	*ret_exit = exit_code(c, &result);
 	return NULL;

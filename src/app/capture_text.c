@@ -128,12 +128,31 @@ static void json_checks(const struct km_filter_verdict *verdict)
 	fputs("]", stdout);
 }
 
-void capture_json(const struct km_capture_result *r, const char *target)
+static void json_staged(const struct capture_place *place)
 {
+	static const char *const states[] = {"missing", "partial", "done"};
+	int i;
+
+	for (i = 0; i < KM_STAGE_FILES; i++)
+		printf("%s\"%s\":\"%s\"", i ? "," : ",\"staged\":{", km_stage_names[i],
+		       states[place->staged.files[i]]);
+	fputs(",\"why\":", stdout);
+	json_text(place->staged.why);
+	fputs("}", stdout);
+}
+
+void capture_json(const struct km_capture_result *r, const struct capture_place *place,
+		  const char *target)
+{
+	static const char *const outcomes[] = {
+		[KM_CAPTURE_COMPLETE] = "complete",
+		[KM_CAPTURE_UNPROVED] = "unproved",
+		[KM_CAPTURE_INCOMPLETE] = "incomplete",
+	};
+
 	printf("{\"schema\":1,\"target\":");
 	json_text(target);
-	printf(",\"outcome\":\"%s\",\"why\":",
-	       r->outcome == KM_CAPTURE_COMPLETE ? "complete" : "incomplete");
+	printf(",\"outcome\":\"%s\",\"why\":", outcomes[r->outcome]);
 	json_text(r->why);
 	printf(",\"level\":%d,\"filter\":", r->level);
 	json_text(r->verdict.text);
@@ -150,5 +169,7 @@ void capture_json(const struct km_capture_result *r, const char *target)
 	printf(",\"verified\":%s,\"stack_checked\":%s,\"stack\":", r->verified ? "true" : "false",
 	       r->stack_checked ? "true" : "false");
 	json_text(r->stack_text);
+	if (place->stage)
+		json_staged(place);
 	puts("}");
 }

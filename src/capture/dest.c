@@ -249,6 +249,12 @@ int km_dest_sync(struct km_dest *dest)
 	return error ? error : ops->sync(ops->data, dest->fd);
 }
 
+void km_dest_keep(struct km_dest *dest)
+{
+	free(dest->path);
+	dest->path = km_take(dest->temporary);
+}
+
 struct km_error *km_dest_publish(struct km_dest *dest)
 {
 	int error;
@@ -266,8 +272,7 @@ struct km_error *km_dest_publish(struct km_dest *dest)
 		return NULL;
 	}
 	/* The pages are worth more than the name. */
-	free(dest->path);
-	dest->path = km_take(dest->temporary);
+	km_dest_keep(dest);
 	return km_error_os(error, "the dump could not be given its name and is left as %s",
 			   dest->path);
 }

@@ -57,6 +57,8 @@ int km_dest_resize(struct km_dest *dest, u64 size);
 int km_dest_sync(struct km_dest *dest);
 /* Gives the file its name. The error says where it is otherwise. */
 struct km_error *km_dest_publish(struct km_dest *dest) km_must_check;
+/* The file stays under its temporary name. */
+void km_dest_keep(struct km_dest *dest);
 /* Closes; a file that was not published is removed. */
 void km_dest_close(struct km_dest *dest);
 

@@ -38,6 +38,7 @@ enum {
 	OPT_EFFORT,
 	OPT_COMPRESSION,
 	OPT_JSON,
+	OPT_STAGE,
 };
 
 static const struct option long_options[] = {
@@ -69,6 +70,7 @@ static const struct option long_options[] = {
 	{"effort", required_argument, NULL, OPT_EFFORT},
 	{"compression", required_argument, NULL, OPT_COMPRESSION},
 	{"json", no_argument, NULL, OPT_JSON},
+	{"stage", no_argument, NULL, OPT_STAGE},
 	{"help", no_argument, NULL, 'h'},
 	{"version", no_argument, NULL, 'v'},
 	{0},
@@ -372,6 +374,9 @@ static struct km_error *flag_option(struct km_capture_command *c, int letter)
 		break;
 	case OPT_JSON:
 		c->json = true;
+		break;
+	case OPT_STAGE:
+		c->stage = true;
 		break;
 	}
 	return NULL;

@@ -33,6 +33,7 @@ struct km_capture_command {
 		run;	   /* run.log, set by the caller, hears of words without a meaning */
 	unsigned messages; /* set by the caller, and by the words */
 	bool json, show_stats, split, compression_set;
+	bool stage; /* log and summary beside the dump, before it */
 	const char *vmcoreinfo_out; /* -g */
 	u64 vtop;
 	bool has_vtop, partial_dmesg;

@@ -12,9 +12,8 @@
 #include <sys/sysinfo.h>
 
 #include "capture/erase.h"
+#include "capture/proof.h"
 #include "capture/run.h"
-#include "capture/stack_check.h"
-#include "capture/verify.h"
 #include "capture/writer.h"
 
 #define BITMAP_BYTES (8u << 20)
@@ -324,6 +323,10 @@ static void say_why(struct run *r, enum km_status status, int os_errno)
 		snprintf(result->why, sizeof(result->why),
 			 "stopped by a signal or its deadline with %llu of %llu pages left",
 			 (unsigned long long)left, (unsigned long long)r->survey.n_keep);
+	else if (status == KM_NOMEM)
+		snprintf(result->why, sizeof(result->why),
+			 "memory ran out with %llu of %llu pages left", (unsigned long long)left,
+			 (unsigned long long)r->survey.n_keep);
 	else if (result->pages.unreadable)
 		snprintf(result->why, sizeof(result->why),
 			 "%llu of %llu pages could not be read from the source",
@@ -365,7 +368,9 @@ static void describe(struct run *r, char *text, size_t size)
 {
 	const struct km_capture_result *result = r->result;
 
-	if (result->why[0])
+	if (result->outcome == KM_CAPTURE_UNPROVED)
+		snprintf(text, size, "complete at level %d, but %s", result->level, result->why);
+	else if (result->why[0])
 		snprintf(text, size, "incomplete: %s", result->why);
 	else if (result->verdict.text[0])
 		snprintf(text, size, "complete at level %d: %.200s", result->level,
@@ -397,6 +402,20 @@ static int finish(struct run *r, enum km_status status, int os_errno)
 			os_errno = error;
 	}
 	return os_errno;
+}
+
+/* Tells in the head of a file that is finished what came out since. 0, or why it cannot be. */
+static int amend_head(struct run *r, size_t i)
+{
+	char text[sizeof(r->result->why) + 128];
+	struct km_ending ending = {
+		.complete = r->result->outcome != KM_CAPTURE_INCOMPLETE,
+		.level = (unsigned)r->result->level,
+		.text = text,
+	};
+
+	describe(r, text, sizeof(text));
+	return r->elf ? km_elf_amend(r->elf, &ending) : km_kdump_amend(r->parts[i].kdump, &ending);
 }
 
 static void end_attempt(struct run *r)
@@ -438,23 +457,29 @@ static enum km_status worst(const struct run *r, enum km_status status)
 static struct km_error *attempt(struct run *r, int level, bool *ret_again)
 {
 	enum km_status status = KM_OK;
+	bool failed_late;
 	int os_errno;
+	size_t i;
 
 	*ret_again = false;
 	KM_TRY(first_pass(r, level, &status));
+	if (status == KM_NOMEM)
+		return km_error_nomem();
 	if (!status)
 		KM_TRY(second_pass(r));
 	status = worst(r, status);
-	if (status == KM_NOMEM)
-		return km_error_nomem();
 	os_errno = dest_errno(r);
 	if (status == KM_IO && !os_errno)
 		os_errno = EIO;
 	os_errno = finish(r, status == KM_IO ? KM_OK : status, os_errno);
 	count_written(r); /* the bytes are known now */
-	if (os_errno && !r->result->os_errno)
+	failed_late = os_errno && !r->result->os_errno;
+	if (failed_late)
 		say_why(r, KM_OK, os_errno);
 	r->result->outcome = r->result->why[0] ? KM_CAPTURE_INCOMPLETE : KM_CAPTURE_COMPLETE;
+	/* A head that cannot be told so has never said that the dump is complete. */
+	for (i = 0; failed_late && i < r->n_parts; i++)
+		amend_head(r, i);
 	*ret_again = os_errno == ENOSPC;
 	return NULL;
 }
@@ -505,39 +530,25 @@ static struct km_error *attempt_all(struct run *r)
 
 /* ---- the end of all ---- */
 
-static struct km_error *publish(struct run *r)
+/* What cannot say in its own head that it is damaged does not get its name either. */
+static void keep_unnamed(struct run *r, size_t i)
 {
-	size_t i;
+	struct km_dest *dest = &r->parts[i].dest;
+	size_t len = strlen(r->result->why);
 
-	for (i = 0; i < r->n_parts; i++) {
-		r->result->bytes += r->parts[i].dest.written;
-		KM_TRY(km_dest_publish(&r->parts[i].dest));
-	}
-	return NULL;
-}
-
-/* A dump is for stacks: the dead task's is unwound from what was written. What is not there in the
- * source cannot be in the dump either, so this says what was seen and does not judge. */
-static void check_stack(struct run *r, const char *const *paths)
-{
-	struct km_stack_check check;
-	struct km_error *error;
-
-	if (!r->kernel || !r->result->verified)
+	if (!dest->temporary)
 		return;
-	error = km_stack_check(paths, r->n_parts, &r->options->kernel_options, &check);
-	r->result->stack_checked = !error && check.good;
-	snprintf(r->result->stack_text, sizeof(r->result->stack_text), "%.159s",
-		 error ? error->message : check.text);
-	km_error_free(error);
+	snprintf(r->result->why + len, sizeof(r->result->why) - len, "; left as %s",
+		 dest->temporary);
+	km_dest_keep(dest);
 }
 
 /* Reads back what can be: not a stream, nor what only a private key opens. */
-static void verify(struct run *r)
+static void prove(struct run *r)
 {
+	struct km_capture_result *result = r->result;
 	const char *paths[PARTS_MAX];
-	struct km_verify_result verified;
-	struct km_error *error;
+	struct km_proof proof;
 	u64 begin = km_monotonic_ns();
 	size_t i;
 
@@ -548,16 +559,39 @@ static void verify(struct run *r)
 			return;
 		paths[i] = dest->temporary ? dest->temporary : dest->path;
 	}
-	error = km_verify(paths, r->n_parts, r->pool, r->job, &verified);
-	r->result->verify_ns = km_monotonic_ns() - begin;
-	r->result->verified = !error && verified.verdict != KM_VERDICT_DAMAGED;
-	if (!r->result->verified) {
-		r->result->outcome = KM_CAPTURE_INCOMPLETE;
-		snprintf(r->result->why, sizeof(r->result->why), "reading it back: %.200s",
-			 error ? error->message : verified.what);
+	km_prove(paths, r->n_parts, result->outcome == KM_CAPTURE_COMPLETE, r->kernel,
+		 &r->options->kernel_options, r->pool, r->job, &proof);
+	result->verify_ns = km_monotonic_ns() - begin;
+	result->verified = proof.end != KM_PROOF_DAMAGED;
+	result->stack_checked = proof.stack_checked;
+	memcpy(result->stack_text, proof.stack, sizeof(result->stack_text));
+	if (proof.end == KM_PROOF_GOOD ||
+	    (proof.end == KM_PROOF_NO_STACK && result->outcome != KM_CAPTURE_COMPLETE))
+		return;
+	result->outcome =
+		proof.end == KM_PROOF_DAMAGED ? KM_CAPTURE_INCOMPLETE : KM_CAPTURE_UNPROVED;
+	memcpy(result->why, proof.why, sizeof(result->why));
+	for (i = 0; i < r->n_parts; i++)
+		if (amend_head(r, i) && proof.end == KM_PROOF_DAMAGED)
+			keep_unnamed(r, i);
+}
+
+/* All files get their names, also where one cannot: pages are in each. */
+static struct km_error *publish(struct run *r)
+{
+	struct km_error *error = NULL;
+	size_t i;
+
+	for (i = 0; i < r->n_parts; i++) {
+		struct km_error *other = km_dest_publish(&r->parts[i].dest);
+
+		r->result->bytes += r->parts[i].dest.written;
+		if (error)
+			km_error_free(other);
+		else
+			error = other;
 	}
-	km_error_free(error);
-	check_stack(r, paths);
+	return error;
 }
 
 static struct km_error *run_all(struct run *r, const struct km_capture_target *target)
@@ -571,7 +605,7 @@ static struct km_error *run_all(struct run *r, const struct km_capture_target *t
 	KM_TRY(km_about_init(&r->about, r->source, r->kernel));
 	KM_TRY(attempt_all(r));
 	if (!r->options->no_verify)
-		verify(r);
+		prove(r);
 	return publish(r);
 }
 

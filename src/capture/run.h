@@ -78,22 +78,26 @@ struct km_capture_pages {
 
 enum km_capture_outcome {
 	KM_CAPTURE_COMPLETE,
+	/* All pages are there as they were read, but the dead task's stack cannot be unwound from them. */
+	KM_CAPTURE_UNPROVED,
 	KM_CAPTURE_INCOMPLETE, /* a file is there, opens, and says that it lacks pages */
 };
 
 struct km_capture_result {
 	enum km_capture_outcome outcome;
-	int level;	    /* the one that was saved, after the filter's own check */
+	int level;			  /* the one that was saved, after the filter's own check */
 	struct km_filter_verdict verdict; /* of that check */
-	char why[256]; /* of an incomplete dump; "" otherwise */
-	int os_errno;  /* of the target, where that is why */
+	char why[256];			  /* it is not KM_CAPTURE_COMPLETE; "" otherwise */
+	int os_errno;			  /* of the target, where that is why */
 	struct km_capture_pages pages;
 	u64 bytes;	/* written, all files together */
 	u64 data_bytes; /* of them: pages */
 	unsigned threads;
 	u64 filter_ns, copy_ns, verify_ns;
-	bool verified;	      /* every checksum was read back and agreed */
-	bool stack_checked;   /* the dead task's stack was unwound from the written file */
+	bool verified; /* every checksum was read back and agreed */
+	/* The dead task's stack was unwound from the written file, to its end or as far as from the
+	 * source. */
+	bool stack_checked;
 	char stack_text[160]; /* what that check saw */
 };
 

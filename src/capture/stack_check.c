@@ -46,21 +46,28 @@ static struct km_error *check_kernel(struct km_kernel *k, struct km_stack_check 
 	return NULL;
 }
 
-struct km_error *km_stack_check(const char *const *paths, size_t n_paths,
-				const struct km_kernel_options *options, struct km_stack_check *ret)
+struct km_error *km_stack_check_kernel(struct km_kernel *k, struct km_stack_check *ret)
 {
-	km_cleanup(km_image_closep) struct km_image *image = NULL;
-	km_cleanup(km_kernel_closep) struct km_kernel *k = NULL;
-	struct km_image_options image_options = {.cache_bytes = 4 << 20, .log = options->log};
 	km_auto_error struct km_error *error = NULL;
 
 	*ret = (struct km_stack_check){0};
-	KM_TRY(km_image_open(paths, n_paths, &image_options, &image));
-	KM_TRY(km_kernel_open(image, options, &k));
 	error = check_kernel(k, ret);
 	if (error && error->kind == KM_ERROR_NOMEM)
 		return km_take(error);
 	if (error)
 		snprintf(ret->text, sizeof(ret->text), "%s", error->message);
 	return NULL;
+}
+
+struct km_error *km_stack_check(const char *const *paths, size_t n_paths,
+				const struct km_kernel_options *options, struct km_stack_check *ret)
+{
+	km_cleanup(km_image_closep) struct km_image *image = NULL;
+	km_cleanup(km_kernel_closep) struct km_kernel *k = NULL;
+	struct km_image_options image_options = {.cache_bytes = 4 << 20, .log = options->log};
+
+	*ret = (struct km_stack_check){0};
+	KM_TRY(km_image_open(paths, n_paths, &image_options, &image));
+	KM_TRY(km_kernel_open(image, options, &k));
+	return km_stack_check_kernel(k, ret);
 }

@@ -18,5 +18,7 @@ struct km_stack_check {
 struct km_error *km_stack_check(const char *const *paths, size_t n_paths,
 				const struct km_kernel_options *options,
 				struct km_stack_check *ret) km_must_check;
+/* The same of a kernel that is open; an error only where memory runs out. */
+struct km_error *km_stack_check_kernel(struct km_kernel *k, struct km_stack_check *ret) km_must_check;
 
 #endif

@@ -54,6 +54,9 @@ int km_kdump_begin(struct km_kdump_writer *w, u64 first, u64 end, u64 n);
 int km_kdump_take(void *writer, const struct km_batch *batch); /* a km_pipeline_take */
 /* 0, or why the dump is not what ENDING says. The dest is synced. */
 int km_kdump_finish(struct km_kdump_writer *w, const struct km_ending *ending);
+/* Says after km_kdump_finish() that it ended otherwise. 0, or an errno: also where nothing can be said any
+ * more (a stream, the flattened format). */
+int km_kdump_amend(struct km_kdump_writer *w, const struct km_ending *ending);
 const struct km_written *km_kdump_written(const struct km_kdump_writer *w);
 
 /* ---- writer_elf.c ---- */
@@ -69,6 +72,7 @@ KM_DEFINE_CLEANUP(struct km_elf_writer *, km_elf_writer_free)
 int km_elf_begin(struct km_elf_writer *w);
 int km_elf_take(void *writer, const struct km_batch *batch);
 int km_elf_finish(struct km_elf_writer *w, const struct km_ending *ending);
+int km_elf_amend(struct km_elf_writer *w, const struct km_ending *ending); /* as km_kdump_amend() */
 const struct km_written *km_elf_written(const struct km_elf_writer *w);
 
 #endif

@@ -291,7 +291,7 @@ static int write_head(struct km_elf_writer *w, const struct km_ending *ending)
 	error = w->head_size > HEAD_ALIGN ? km_dest_write(w->dest, HEAD_ALIGN, w->head + HEAD_ALIGN,
 							  w->head_size - HEAD_ALIGN)
 					  : 0;
-	if (!error && ending->complete && w->dest->is_file && !w->dest->options.flattened)
+	if (!error && ending->complete && w->dest->is_file)
 		error = w->dest->ops->sync(w->dest->ops->data, w->dest->fd);
 	return error ? error : km_dest_write(w->dest, 0, w->head, HEAD_ALIGN);
 }
@@ -362,6 +362,33 @@ static int finish_data(struct km_elf_writer *w)
 	return error ? error : km_stream_flush(&w->data);
 }
 
+int km_elf_amend(struct km_elf_writer *w, const struct km_ending *ending)
+{
+	int error;
+
+	/* What follows a stream's last record nobody reads. */
+	if (w->dest->options.flattened)
+		return ESPIPE;
+	if (!ending->complete)
+		w->sums.head.flags &= ~KM_SUMS_COMPLETE;
+	error = write_head(w, ending);
+	return error ? error : km_dest_sync(w->dest);
+}
+
+/* The head went out before the last sync: where that fails, it has said too much. */
+static int sync_to_disk(struct km_elf_writer *w, const struct km_ending *ended)
+{
+	int error = km_dest_sync(w->dest);
+	struct km_ending failed = {
+		.level = ended->level,
+		.text = "incomplete: it could not be brought to the disk",
+	};
+
+	if (error && ended->complete)
+		km_elf_amend(w, &failed);
+	return error;
+}
+
 int km_elf_finish(struct km_elf_writer *w, const struct km_ending *ending)
 {
 	bool whole = w->written.kept == w->survey->n_keep && !w->written.unreadable;
@@ -380,7 +407,7 @@ int km_elf_finish(struct km_elf_writer *w, const struct km_ending *ending)
 	other = write_head(w, &ended);
 	if (!error)
 		error = other;
-	other = km_dest_sync(w->dest);
+	other = sync_to_disk(w, &ended);
 	return error ? error : other;
 }
 

@@ -121,7 +121,7 @@ static int write_head(struct km_kdump_writer *w, const struct km_ending *ending)
 	crc = km_crc32(0, w->head, w->head_size);
 	memcpy(w->head + sums_at(w) + offsetof(struct km_sums_head, head_crc), &crc, sizeof(crc));
 	error = km_dest_write(w->dest, w->block, w->head + w->block, w->head_size - w->block);
-	if (!error && ending->complete && w->dest->is_file && !w->dest->options.flattened)
+	if (!error && ending->complete && w->dest->is_file)
 		error = w->dest->ops->sync(w->dest->ops->data, w->dest->fd);
 	return error ? error : km_dest_write(w->dest, 0, w->head, w->block);
 }
@@ -364,6 +364,33 @@ static int blank_rest(struct km_kdump_writer *w)
 	return 0;
 }
 
+int km_kdump_amend(struct km_kdump_writer *w, const struct km_ending *ending)
+{
+	int error;
+
+	/* What follows a stream's last record nobody reads. */
+	if (w->dest->options.flattened)
+		return ESPIPE;
+	if (!ending->complete)
+		w->sums.head.flags &= ~KM_SUMS_COMPLETE;
+	error = write_head(w, ending);
+	return error ? error : km_dest_sync(w->dest);
+}
+
+/* The head went out before the last sync: where that fails, it has said too much. */
+static int sync_to_disk(struct km_kdump_writer *w, const struct km_ending *ended)
+{
+	int error = km_dest_sync(w->dest);
+	struct km_ending failed = {
+		.level = ended->level,
+		.text = "incomplete: it could not be brought to the disk",
+	};
+
+	if (error && ended->complete)
+		km_kdump_amend(w, &failed);
+	return error;
+}
+
 int km_kdump_finish(struct km_kdump_writer *w, const struct km_ending *ending)
 {
 	int error = w->dest->failed ? w->dest->failed : km_stream_flush(&w->data);
@@ -393,7 +420,7 @@ int km_kdump_finish(struct km_kdump_writer *w, const struct km_ending *ending)
 	head_error = write_head(w, &ended);
 	if (!error)
 		error = head_error;
-	head_error = km_dest_sync(w->dest);
+	head_error = sync_to_disk(w, &ended);
 	return error ? error : head_error;
 }
 
