@@ -77,8 +77,8 @@ static const char help[] =
 	"\n"
 	"Exit status: 0 saved whole, read back and the dead task's stack unwound from it (but for streams,\n"
 	"encrypted dumps and --no-verify, which the last line tells); 1 nothing was saved; 2 the command line\n"
-	"has no meaning; 3 the source cannot be opened; 4 saved, but incomplete; 5 saved whole and read back,\n"
-	"but no stack can be unwound from it. 4 and 5 are told by the last line and by the file itself. Under\n"
+	"has no meaning; 3 the source cannot be opened; 4 saved, but incomplete; 5 saved whole, but no\n"
+	"stack can be unwound from it, or a signal came before it was read back. 4 and 5 are told by the last line and by the file itself. Under\n"
 	"the name makedumpfile: 0 saved whole, 1 all else.\n";
 
 static void write_log(void *data, enum km_log_level level, const char *message)
@@ -103,8 +103,7 @@ static void say(const struct km_capture_command *c, const struct km_capture_resu
 		return;
 	}
 	if (result->outcome == KM_CAPTURE_UNPROVED) {
-		fprintf(stderr, "kmortem: %s is saved whole and read back, but %s\n", target,
-			result->why);
+		fprintf(stderr, "kmortem: %s is saved whole, but %s\n", target, result->why);
 		return;
 	}
 	if (!(c->messages & KM_MESSAGE_COMMON))

@@ -71,6 +71,8 @@ static void print_text(const char *name, const struct km_verify_result *r)
 	if (r->pages)
 		printf("  %llu pages decoded, %llu cannot be\n", (unsigned long long)r->pages,
 		       (unsigned long long)r->bad_pages);
+	if (r->missing)
+		printf("  %llu pages were not written\n", (unsigned long long)r->missing);
 	if (r->verdict == KM_VERDICT_NO_SUMS)
 		puts("  it has no checksums: that its pages decode does not prove them right");
 }
@@ -82,12 +84,13 @@ static void print_json(const struct km_verify_result *r)
 	km_str_add_json(&what, r->what, strlen(r->what));
 	km_str_add_json(&text, r->text, strlen(r->text));
 	printf("{\"schema\":1,\"verdict\":\"%s\",\"what\":%s,\"writer\":%s,\"checksums\":%llu,"
-	       "\"disagree\":%llu,\"bytes\":%llu,\"pages\":%llu,\"bad_pages\":%llu}\n",
+	       "\"disagree\":%llu,\"bytes\":%llu,\"pages\":%llu,\"bad_pages\":%llu,"
+	       "\"missing_pages\":%llu}\n",
 	       r->verdict == KM_VERDICT_DAMAGED ? "damaged" : verdicts[r->verdict],
 	       what.data ? what.data : "null", text.data ? text.data : "null",
 	       (unsigned long long)r->sums, (unsigned long long)r->bad,
 	       (unsigned long long)r->bytes, (unsigned long long)r->pages,
-	       (unsigned long long)r->bad_pages);
+	       (unsigned long long)r->bad_pages, (unsigned long long)r->missing);
 }
 
 static struct km_error *verify(const char *const *paths, size_t n, bool pages,
@@ -106,6 +109,7 @@ static struct km_error *verify(const char *const *paths, size_t n, bool pages,
 	KM_TRY(km_verify_image(image, n, true, pool, NULL, &decoded));
 	ret->pages = decoded.pages;
 	ret->bad_pages = decoded.bad_pages;
+	ret->missing = decoded.missing;
 	if (decoded.verdict == KM_VERDICT_DAMAGED) {
 		ret->verdict = decoded.verdict;
 		if (!ret->what[0])

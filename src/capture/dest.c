@@ -170,6 +170,14 @@ static int write_record(struct km_dest *dest, u64 offset, const void *bytes, siz
 	return error ? error : ops->write(ops->data, dest->fd, bytes, len, 0, false);
 }
 
+static int fail(struct km_dest *dest, u64 offset, int error)
+{
+	if (!dest->failed || offset < dest->failed_at)
+		dest->failed_at = offset;
+	dest->failed = error;
+	return error;
+}
+
 int km_dest_write(struct km_dest *dest, u64 offset, const void *bytes, size_t len)
 {
 	int error = 0;
@@ -187,12 +195,8 @@ int km_dest_write(struct km_dest *dest, u64 offset, const void *bytes, size_t le
 		error = write_record(dest, offset, bytes, len);
 	else
 		error = dest->ops->write(dest->ops->data, dest->fd, bytes, len, offset, true);
-	if (error) {
-		if (!dest->failed || offset < dest->failed_at)
-			dest->failed_at = offset;
-		dest->failed = error;
-		return error;
-	}
+	if (error)
+		return fail(dest, offset, error);
 	dest->written += len;
 	dest->end = km_max(dest->end, offset + len);
 	return 0;
@@ -200,14 +204,15 @@ int km_dest_write(struct km_dest *dest, u64 offset, const void *bytes, size_t le
 
 int km_dest_reserve(struct km_dest *dest, u64 offset, u64 len)
 {
-	if (dest->options.limit && offset + len > dest->options.limit)
-		return ENOSPC;
-	if (!dest->is_file || dest->options.flattened || !len)
+	bool full = dest->options.limit && offset + len > dest->options.limit;
+
+	if (!full && (!dest->is_file || dest->options.flattened || !len))
 		return 0;
 	/* Not every file system can: then a later write tells. */
-	if (fallocate(dest->fd, FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)len) && errno == ENOSPC)
-		return ENOSPC;
-	return 0;
+	if (!full)
+		full = fallocate(dest->fd, FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)len) &&
+		       errno == ENOSPC;
+	return full ? fail(dest, offset, ENOSPC) : 0;
 }
 
 bool km_dest_restart(struct km_dest *dest)
@@ -225,6 +230,11 @@ int km_dest_resize(struct km_dest *dest, u64 size)
 	if (dest->options.dry_run || !dest->is_file || dest->options.flattened)
 		return 0;
 	return ftruncate(dest->fd, (off_t)size) ? errno : 0;
+}
+
+int km_dest_flush(struct km_dest *dest)
+{
+	return dest->options.dry_run ? 0 : dest->ops->sync(dest->ops->data, dest->fd);
 }
 
 int km_dest_sync(struct km_dest *dest)

@@ -46,13 +46,15 @@ struct km_error *km_dest_open(struct km_dest *dest, const char *path, int fd,
 /* 0, or the errno; ENOSPC also where the limit is reached. After a failure all later writes at or
  * above its offset fail too; those below it are tried: a header must tell that the dump is incomplete. */
 int km_dest_write(struct km_dest *dest, u64 offset, const void *bytes, size_t len);
-/* Room for LEN bytes at OFFSET that will be written later. 0, or ENOSPC; where the file system cannot
- * promise, 0. */
+/* Room for LEN bytes at OFFSET that will be written later. 0, or ENOSPC, as of a write there; where the
+ * file system cannot promise, 0. */
 int km_dest_reserve(struct km_dest *dest, u64 offset, u64 len);
 /* Begins anew: empties the file. False where that cannot be (a stream, a device). */
 bool km_dest_restart(struct km_dest *dest);
 /* A plain file has SIZE bytes from now on; for others nothing happens. 0 or an errno. */
 int km_dest_resize(struct km_dest *dest, u64 size);
+/* Brings what was written so far to the disk. 0 or an errno. */
+int km_dest_flush(struct km_dest *dest);
 /* Ends a stream's records and brings all to the disk. 0 or an errno. */
 int km_dest_sync(struct km_dest *dest);
 /* Gives the file its name. The error says where it is otherwise. */

@@ -133,8 +133,8 @@ enum km_status km_pages_get(struct km_pages *pages, u64 pfn, u64 ahead, const u8
 		page = in_run(pages, pfn, ahead);
 	if (!page) {
 		/* One of the run cannot be read: is it this one? */
-		status =
-			km_image_read(pages->source, paddr, pages->copy, (size_t)1 << pages->shift);
+		status = km_image_read_through(pages->source, paddr, pages->copy,
+					       (size_t)1 << pages->shift);
 		if (status)
 			return status;
 		page = pages->copy;

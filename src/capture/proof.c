@@ -17,7 +17,10 @@ static bool bytes_agree(const char *const *paths, size_t n_paths, bool whole, st
 	struct km_verify_result verified;
 	km_auto_error struct km_error *error = km_verify(paths, n_paths, pool, job, &verified);
 
-	if (error)
+	if (error && error->kind == KM_ERROR_CANCELLED)
+		end_with(ret, KM_PROOF_STOPPED, "it was not read back",
+			 "stopped by a signal or its deadline");
+	else if (error)
 		end_with(ret, KM_PROOF_DAMAGED, "reading it back", error->message);
 	else if (verified.verdict == KM_VERDICT_DAMAGED)
 		end_with(ret, KM_PROOF_DAMAGED, "reading it back", verified.what);

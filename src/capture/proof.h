@@ -9,6 +9,7 @@
 enum km_proof_end {
 	KM_PROOF_GOOD,
 	KM_PROOF_NO_STACK, /* all bytes are what was written, but the dead task's stack is not to be had */
+	KM_PROOF_STOPPED, /* the job was cancelled before all was read back */
 	KM_PROOF_DAMAGED, /* bytes are not what was written */
 };
 

@@ -530,17 +530,37 @@ static struct km_error *attempt_all(struct run *r)
 
 /* ---- the end of all ---- */
 
+static void add_text(struct km_capture_result *result, const char *format, ...) km_printf(2, 3);
+static void add_text(struct km_capture_result *result, const char *format, ...)
+{
+	size_t len = strlen(result->why);
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(result->why + len, sizeof(result->why) - len, format, args);
+	va_end(args);
+}
+
 /* What cannot say in its own head that it is damaged does not get its name either. */
 static void keep_unnamed(struct run *r, size_t i)
 {
 	struct km_dest *dest = &r->parts[i].dest;
-	size_t len = strlen(r->result->why);
 
 	if (!dest->temporary)
 		return;
-	snprintf(r->result->why + len, sizeof(r->result->why) - len, "; left as %s",
-		 dest->temporary);
+	add_text(r->result, "; left as %s", dest->temporary);
 	km_dest_keep(dest);
+}
+
+/* False where there is nothing new in it: a dump that lacks pages may well lack those of a stack. */
+static bool add_proof(struct km_capture_result *result, const struct km_proof *proof)
+{
+	if (proof->end != KM_PROOF_DAMAGED && result->outcome != KM_CAPTURE_COMPLETE)
+		return false;
+	result->outcome =
+		proof->end == KM_PROOF_DAMAGED ? KM_CAPTURE_INCOMPLETE : KM_CAPTURE_UNPROVED;
+	add_text(result, "%s%s", result->why[0] ? "; " : "", proof->why);
+	return true;
 }
 
 /* Reads back what can be: not a stream, nor what only a private key opens. */
@@ -562,18 +582,19 @@ static void prove(struct run *r)
 	km_prove(paths, r->n_parts, result->outcome == KM_CAPTURE_COMPLETE, r->kernel,
 		 &r->options->kernel_options, r->pool, r->job, &proof);
 	result->verify_ns = km_monotonic_ns() - begin;
-	result->verified = proof.end != KM_PROOF_DAMAGED;
+	result->verified = proof.end < KM_PROOF_STOPPED;
 	result->stack_checked = proof.stack_checked;
 	memcpy(result->stack_text, proof.stack, sizeof(result->stack_text));
-	if (proof.end == KM_PROOF_GOOD ||
-	    (proof.end == KM_PROOF_NO_STACK && result->outcome != KM_CAPTURE_COMPLETE))
+	if (proof.end == KM_PROOF_GOOD || !add_proof(result, &proof))
 		return;
-	result->outcome =
-		proof.end == KM_PROOF_DAMAGED ? KM_CAPTURE_INCOMPLETE : KM_CAPTURE_UNPROVED;
-	memcpy(result->why, proof.why, sizeof(result->why));
-	for (i = 0; i < r->n_parts; i++)
-		if (amend_head(r, i) && proof.end == KM_PROOF_DAMAGED)
+	for (i = 0; i < r->n_parts; i++) {
+		int error = amend_head(r, i);
+
+		if (error && proof.end == KM_PROOF_DAMAGED)
 			keep_unnamed(r, i);
+		else if (error && error != ESPIPE)
+			add_text(result, "; its head does not say so (%s)", strerror(error));
+	}
 }
 
 /* All files get their names, also where one cannot: pages are in each. */
@@ -604,6 +625,8 @@ static struct km_error *run_all(struct run *r, const struct km_capture_target *t
 	KM_TRY(find_erased(r));
 	KM_TRY(km_about_init(&r->about, r->source, r->kernel));
 	KM_TRY(attempt_all(r));
+	if (r->result->outcome == KM_CAPTURE_INCOMPLETE && !r->result->pages.kept)
+		return km_error_new(KM_ERROR_OS, "nothing was saved: %s", r->result->why);
 	if (!r->options->no_verify)
 		prove(r);
 	return publish(r);

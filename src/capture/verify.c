@@ -176,7 +176,8 @@ static enum km_status check_cover(struct check *c)
 			      (unsigned long long)sorted[i].offset);
 		at = km_max(at, sorted[i].offset + sorted[i].len);
 	}
-	if (at < c->head.file_size)
+	/* A writer that had to stop may have made room for what it did not come to write. */
+	if (at < c->head.file_size && c->head.flags & KM_SUMS_COMPLETE)
 		found(c, "no checksum is of bytes %llu to %llu", (unsigned long long)at,
 		      (unsigned long long)c->head.file_size);
 	return KM_OK;
@@ -259,6 +260,8 @@ static void decode_run(void *arg, size_t i)
 	struct check *c = walk->c;
 	km_auto_free u8 *page = malloc(walk->size);
 	u64 at = walk->first + i * RUN_PAGES * walk->size, pages = 0, bad = 0, bad_at = 0;
+	u64 missing = 0;
+	bool incomplete = km_image_info(c->image)->incomplete;
 	u64 end = km_min(walk->end, at + RUN_PAGES * walk->size);
 	enum km_status why = KM_OK;
 
@@ -271,6 +274,10 @@ static void decode_run(void *arg, size_t i)
 
 		if (status == KM_EXCLUDED || status == KM_ABSENT || status == KM_UNKNOWN)
 			continue;
+		if (status == KM_TRUNCATED && incomplete) {
+			missing++;
+			continue;
+		}
 		pages++;
 		if (status && !bad++) {
 			bad_at = at;
@@ -280,6 +287,7 @@ static void decode_run(void *arg, size_t i)
 	KM_LOCKED(&c->lock);
 	c->result->pages += pages;
 	c->result->bad_pages += bad;
+	c->result->missing += missing;
 	if (bad)
 		found(c, "the page at 0x%llx: %s", (unsigned long long)bad_at, km_status_text(why));
 }
@@ -343,6 +351,7 @@ static void add_result(struct km_verify_result *sum, const struct km_verify_resu
 	sum->bad += part->bad;
 	sum->pages += part->pages;
 	sum->bad_pages += part->bad_pages;
+	sum->missing += part->missing;
 	if (part->what[0] && !sum->what[0])
 		snprintf(sum->what, sizeof(sum->what), "%.100s: %.150s", path, part->what);
 	if (part->text[0] && (!sum->text[0] || part->verdict != KM_VERDICT_WHOLE))

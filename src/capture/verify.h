@@ -20,6 +20,7 @@ struct km_verify_result {
 	u64 bytes;	      /* that were checked */
 	u64 sums, bad;	      /* checksums, and those that disagree */
 	u64 pages, bad_pages; /* that were decoded */
+	u64 missing;	      /* pages that their writer, by its own word, did not come to */
 };
 
 /* PATHS are one dump: one file, or the parts of a split one. The error: it cannot be opened at all. */

@@ -291,8 +291,6 @@ static int write_head(struct km_elf_writer *w, const struct km_ending *ending)
 	error = w->head_size > HEAD_ALIGN ? km_dest_write(w->dest, HEAD_ALIGN, w->head + HEAD_ALIGN,
 							  w->head_size - HEAD_ALIGN)
 					  : 0;
-	if (!error && ending->complete && w->dest->is_file)
-		error = w->dest->ops->sync(w->dest->ops->data, w->dest->fd);
 	return error ? error : km_dest_write(w->dest, 0, w->head, HEAD_ALIGN);
 }
 
@@ -375,18 +373,12 @@ int km_elf_amend(struct km_elf_writer *w, const struct km_ending *ending)
 	return error ? error : km_dest_sync(w->dest);
 }
 
-/* The head went out before the last sync: where that fails, it has said too much. */
-static int sync_to_disk(struct km_elf_writer *w, const struct km_ending *ended)
+static struct km_ending not_on_disk(const struct km_ending *ending)
 {
-	int error = km_dest_sync(w->dest);
-	struct km_ending failed = {
-		.level = ended->level,
+	return (struct km_ending){
+		.level = ending->level,
 		.text = "incomplete: it could not be brought to the disk",
 	};
-
-	if (error && ended->complete)
-		km_elf_amend(w, &failed);
-	return error;
 }
 
 int km_elf_finish(struct km_elf_writer *w, const struct km_ending *ending)
@@ -401,13 +393,19 @@ int km_elf_finish(struct km_elf_writer *w, const struct km_ending *ending)
 	if (error)
 		km_dest_resize(w->dest, w->data.at);
 	ended.complete = ending->complete && whole && !error;
+	if (ended.complete) {
+		/* What the head says of the rest must be true whenever the machine stops. */
+		error = km_dest_flush(w->dest);
+		if (error)
+			ended = not_on_disk(ending);
+	}
 	w->sums.head.flags =
 		(w->data.unsummed ? 0 : KM_SUMS_CLOSED) | (ended.complete ? KM_SUMS_COMPLETE : 0);
 	w->sums.head.file_size = w->data.at;
 	other = write_head(w, &ended);
 	if (!error)
 		error = other;
-	other = sync_to_disk(w, &ended);
+	other = km_dest_sync(w->dest);
 	return error ? error : other;
 }
 

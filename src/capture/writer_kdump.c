@@ -14,7 +14,9 @@
 
 #define BITMAP_BUFFER (64u << 10)
 #define PENDING	      16384u /* descriptors */
-#define SUB_SIZE      112u   /* of the sub header, up to the notes */
+/* Bytes of pages that may be on the disk without their descriptors: lost to who is killed then. */
+#define UNDESCRIBED (4u << 20)
+#define SUB_SIZE    112u /* of the sub header, up to the notes */
 
 struct km_kdump_writer {
 	struct km_dest *dest;
@@ -35,7 +37,8 @@ struct km_kdump_writer {
 	u64 n_descriptors; /* that went out */
 	u32 descriptor_crc;
 	u64 descriptor_extent;
-	u64 zeros; /* offset of the page of zeros */
+	u64 described; /* the data before it has its descriptors on the disk */
+	u64 zeros;     /* offset of the page of zeros */
 	struct km_written written;
 };
 
@@ -121,8 +124,6 @@ static int write_head(struct km_kdump_writer *w, const struct km_ending *ending)
 	crc = km_crc32(0, w->head, w->head_size);
 	memcpy(w->head + sums_at(w) + offsetof(struct km_sums_head, head_crc), &crc, sizeof(crc));
 	error = km_dest_write(w->dest, w->block, w->head + w->block, w->head_size - w->block);
-	if (!error && ending->complete && w->dest->is_file)
-		error = w->dest->ops->sync(w->dest->ops->data, w->dest->fd);
 	return error ? error : km_dest_write(w->dest, 0, w->head, w->block);
 }
 
@@ -248,6 +249,7 @@ int km_kdump_begin(struct km_kdump_writer *w, u64 first, u64 end, u64 n)
 	if (error)
 		return error;
 	w->descriptor_extent = w->descriptors;
+	w->described = data;
 	w->data.at = w->data.extent = w->zeros = data;
 	w->written = (struct km_written){0};
 	return km_stream_zeros(&w->data, w->survey->page_size);
@@ -306,7 +308,10 @@ static int add_descriptor(struct km_kdump_writer *w, const struct kdump_descript
 			return error;
 	}
 	w->pending[w->n_pending++] = *descriptor;
-	return 0;
+	if (w->data.at - w->described < UNDESCRIBED)
+		return 0;
+	w->described = w->data.at;
+	return write_descriptors(w, count_ready(w));
 }
 
 /* ---- pages ---- */
@@ -377,18 +382,12 @@ int km_kdump_amend(struct km_kdump_writer *w, const struct km_ending *ending)
 	return error ? error : km_dest_sync(w->dest);
 }
 
-/* The head went out before the last sync: where that fails, it has said too much. */
-static int sync_to_disk(struct km_kdump_writer *w, const struct km_ending *ended)
+static struct km_ending not_on_disk(const struct km_ending *ending)
 {
-	int error = km_dest_sync(w->dest);
-	struct km_ending failed = {
-		.level = ended->level,
+	return (struct km_ending){
+		.level = ending->level,
 		.text = "incomplete: it could not be brought to the disk",
 	};
-
-	if (error && ended->complete)
-		km_kdump_amend(w, &failed);
-	return error;
 }
 
 int km_kdump_finish(struct km_kdump_writer *w, const struct km_ending *ending)
@@ -413,6 +412,12 @@ int km_kdump_finish(struct km_kdump_writer *w, const struct km_ending *ending)
 			km_dest_resize(w->dest, w->data.at);
 	}
 	ended.complete = ending->complete && whole && !error && w->n_descriptors == w->n;
+	if (ended.complete) {
+		/* What the head says of the rest must be true whenever the machine stops. */
+		error = km_dest_flush(w->dest);
+		if (error)
+			ended = not_on_disk(ending);
+	}
 	w->sums.head.flags =
 		(w->data.unsummed ? 0 : KM_SUMS_CLOSED) | (ended.complete ? KM_SUMS_COMPLETE : 0);
 	w->sums.head.file_size = w->data.at;
@@ -420,7 +425,7 @@ int km_kdump_finish(struct km_kdump_writer *w, const struct km_ending *ending)
 	head_error = write_head(w, &ended);
 	if (!error)
 		error = head_error;
-	head_error = sync_to_disk(w, &ended);
+	head_error = km_dest_sync(w->dest);
 	return error ? error : head_error;
 }
 

@@ -336,10 +336,14 @@ enum km_status km_image_read_through(struct km_image *image, u64 paddr, void *bu
 	    mapping_of(image, paddr, len, &map, &offset) && !map->n_poked) {
 		struct km_file *file = km_container_of(map, struct km_file, map);
 		ssize_t n = pread(file->fd, buf, len, (off_t)offset);
+		u8 byte;
 
-		/* Whatever went wrong, the other way knows what it is. */
 		if (n == (ssize_t)len)
 			return KM_OK;
+		/* The file was cut since: what is mapped of its last page goes on with zeros. Whatever
+		 * else went wrong, the other way knows what it is. */
+		if (n >= 0 && !pread(file->fd, &byte, 1, (off_t)offset + n))
+			return KM_TRUNCATED;
 	}
 	return km_image_read(image, paddr, buf, len);
 }

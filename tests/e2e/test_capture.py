@@ -78,6 +78,71 @@ def test_parts_open_together_and_are_put_together_at_their_level(kmortem, sysrq,
     assert kmortem.text(whole, LOOK) == looked
 
 
+STAGED = ['dmesg.txt', 'summary.json', 'summary.txt']
+
+
+def test_a_folder_gets_log_and_summary_first(sysrq, tmp_path):
+    answer = json.loads(saved('--json', sysrq.elf, tmp_path).stdout)
+    assert sorted(os.listdir(tmp_path)) == [*STAGED, 'vmcore']
+    assert all(stat.S_IMODE(os.stat(tmp_path / name).st_mode) == 0o600 for name in STAGED)
+    assert answer['staged'] == {**dict.fromkeys(STAGED, 'done'), 'why': ''}
+    assert answer['target'] == str(tmp_path / 'vmcore')
+    times = [os.stat(tmp_path / name).st_mtime_ns for name in [*STAGED, 'vmcore']]
+    assert times == sorted(times)
+    assert 'sysrq triggered crash' in (tmp_path / 'summary.txt').read_text()
+
+
+def test_beside_a_file_only_where_asked_for(sysrq, tmp_path):
+    saved(sysrq.elf, tmp_path / 'dump')
+    assert os.listdir(tmp_path) == ['dump']
+    (tmp_path / 'dmesg.txt').write_text('mine')
+    done = capture('--stage', sysrq.elf, tmp_path / 'dump')
+    assert done.returncode == 1 and sorted(os.listdir(tmp_path)) == ['dmesg.txt', 'dump']
+    done = saved('--stage', sysrq.elf, tmp_path / 'other')
+    assert b'dmesg.txt is there already; the pages are saved all the same' in done.stderr
+    assert (tmp_path / 'dmesg.txt').read_text() == 'mine'
+    saved('--stage', '-f', sysrq.elf, tmp_path / 'other')
+    assert 'sysrq' in (tmp_path / 'dmesg.txt').read_text()
+
+
+def test_no_plain_text_beside_a_secret(sysrq, tmp_path):
+    key = tmp_path / 'key'
+    public = saved(key, name='keygen').stdout.decode().strip()
+    for words in (['--encrypt', public], ['--erase', 'saved_command_line']):
+        (tmp_path / 'out').mkdir()
+        done = capture('--stage', *words, sysrq.elf, tmp_path / 'out')
+        assert done.returncode == 1 and b'--stage' in done.stderr
+        assert not os.listdir(tmp_path / 'out')
+        saved(*words, sysrq.elf, tmp_path / 'out')
+        assert os.listdir(tmp_path / 'out') == ['vmcore']
+        shutil.rmtree(tmp_path / 'out')
+
+
+@pytest.mark.parametrize('words', [['-d', '31'], ['-E'], ['-F'], ['--split']])
+def test_a_dump_without_its_stack_is_not_reported_as_good(sysrq, tmp_path, words):
+    """Without its unwind rules the copy cannot do what its source can."""
+    parts = [str(tmp_path / name) for name in ('a', 'b')[:1 + (words == ['--split'])]]
+    done = capture('--json', *words, '--erase', '__start_orc_unwind_ip:900000', sysrq.elf, *parts)
+    assert done.returncode == 5
+    last = done.stderr.decode().splitlines()[-1]
+    assert 'is saved whole, but the dead task\'s stack cannot be unwound from it' in last
+    answer = json.loads(done.stdout)
+    assert answer['outcome'] == 'unproved' and answer['verified'] and not answer['stack_checked']
+    for part in parts:
+        status, said = verdict(part)
+        assert status == 0
+        # What was said in the flattened format cannot be taken back.
+        assert words == ['-F'] or 'cannot be unwound' in said['writer']
+
+
+def test_under_the_name_makedumpfile_such_a_dump_counts_as_saved(sysrq, tmp_path):
+    name = str(tmp_path / 'makedumpfile')
+    os.symlink(PROGRAM, name)
+    done = subprocess.run([name, '-d', '31', '--erase', '__start_orc_unwind_ip:900000', sysrq.elf,
+                           str(tmp_path / 'out')], check=False, stderr=subprocess.PIPE, timeout=120)
+    assert done.returncode == 0 and b'cannot be unwound' in done.stderr
+
+
 def test_filtering_again_adds_to_what_is_left_out(sysrq, tmp_path):
     first, second = str(tmp_path / 'first'), str(tmp_path / 'second')
     saved('-d', '17', sysrq.elf, first)
