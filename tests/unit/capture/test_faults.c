@@ -14,7 +14,7 @@
 #include "capture/capture.h"
 #include "image/fixture.h"
 
-enum { PAGE = 4096, PAGES = 640, FRAMES = 1400, PARTS = 3 };
+enum { PAGE = 4096, HALF = 192, PAGES = 2 * HALF, FRAMES = 1280, PARTS = 3 };
 
 /* ---- what fails ---- */
 
@@ -114,12 +114,12 @@ static bool is_zero_page(u64 pfn)
 	return pfn % 7 == 3;
 }
 
-/* Two stretches of memory; some pages are zeros. */
+/* Two stretches of memory; some pages are zeros. One file serves until it is cut. */
 static char *make_source(void)
 {
 	static const struct fx_segment segments[] = {
-		{.paddr = 256 * PAGE, .filesz = 320 * PAGE, .memsz = 320 * PAGE},
-		{.paddr = 1024 * PAGE, .filesz = 320 * PAGE, .memsz = 320 * PAGE},
+		{.paddr = 256 * PAGE, .filesz = HALF * PAGE, .memsz = HALF * PAGE},
+		{.paddr = 1024 * PAGE, .filesz = HALF * PAGE, .memsz = HALF * PAGE},
 	};
 	const struct fx_elf elf = {.note_align = 4,
 				   .vmcoreinfo = "OSRELEASE=test\n",
@@ -131,7 +131,7 @@ static char *make_source(void)
 	fx_elf(&file, &elf);
 	data = file.size - (u64)PAGES * PAGE;
 	for (i = 0; i < PAGES; i++)
-		if (is_zero_page(i < 320 ? 256 + i : 704 + i))
+		if (is_zero_page(i < HALF ? 256 + i : 1024 - HALF + i))
 			memset(file.data + data + i * PAGE, 0, PAGE);
 	return fx_save(&file);
 }
@@ -248,8 +248,7 @@ static void run(const struct form *form, struct faults *f, struct outcome *o)
 	char names[PARTS][64];
 	const char *paths[PARTS];
 	struct km_capture_target target = {.paths = paths, .n_paths = form->parts, .fd = -1};
-	char *file = make_source();
-	const char *source_path = file;
+	const char *source_path = f->source;
 	size_t i;
 
 	folder_make(&o->folder);
@@ -261,11 +260,8 @@ static void run(const struct form *form, struct faults *f, struct outcome *o)
 	options.threads = 1;
 	options.levels[0] = KM_LEVEL_ALL;
 	options.n_levels = 1;
-	f->source = file;
 	assert_no_error(km_image_open(&source_path, 1, NULL, &source));
 	o->error = km_capture_run(source, &target, &options, &f->job, &o->result);
-	unlink(file);
-	free(file);
 	folder_list(&o->folder);
 	/* A page that the source cannot give is a hole in an ELF file. */
 	look_at((const char *const *)o->folder.paths, o->folder.n,
@@ -306,9 +302,10 @@ static void judge(const struct form *form, const struct faults *f, const struct 
 }
 
 /* Calls that a run without a fault makes. */
-static void count_calls(const struct form *form, struct faults *f, struct outcome *o)
+static void count_calls(const struct form *form, const char *source, struct faults *f,
+			struct outcome *o)
 {
-	*f = (struct faults){0};
+	*f = (struct faults){.source = source};
 	run(form, f, o);
 	assert_null(o->error);
 	/* There is no kernel in it, so there is no stack to unwind; all pages are there all the same. */
@@ -325,30 +322,42 @@ static unsigned calls_of(const struct faults *f, enum fault fault)
 	return fault == SYNC_FAILS ? f->syncs : fault == RENAME_FAILS ? f->renames : f->writes;
 }
 
-static void each_call(enum fault fault, int error,
-		      void (*check)(const struct form *, const struct faults *,
-				    const struct outcome *))
+typedef void check_fn(const struct form *form, const struct faults *f, const struct outcome *o);
+
+static void each_call_of(const struct form *form, enum fault fault, int error, check_fn *check)
 {
-	size_t i;
+	char *source = make_source();
+	struct faults clean;
+	struct outcome o;
 	unsigned at;
 
-	for (i = 0; i < KM_ARRAY_SIZE(forms); i++) {
-		struct faults clean;
-		struct outcome o;
+	count_calls(form, source, &clean, &o);
+	done(&o);
+	for (at = 0; at < calls_of(&clean, fault); at++) {
+		struct faults f = {.fault = fault, .error = error, .at = at, .source = source};
 
-		count_calls(&forms[i], &clean, &o);
+		injected++;
+		run(form, &f, &o);
+		judge(form, &f, &o);
+		if (check)
+			check(form, &f, &o);
 		done(&o);
-		for (at = 0; at < calls_of(&clean, fault); at++) {
-			struct faults f = {.fault = fault, .error = error, .at = at};
-
-			injected++;
-			run(&forms[i], &f, &o);
-			judge(&forms[i], &f, &o);
-			if (check)
-				check(&forms[i], &f, &o);
-			done(&o);
+		if (fault == SOURCE_CUT) {
+			unlink(source);
+			free(source);
+			source = make_source();
 		}
 	}
+	unlink(source);
+	free(source);
+}
+
+static void each_call(enum fault fault, int error, check_fn *check)
+{
+	size_t i;
+
+	for (i = 0; i < KM_ARRAY_SIZE(forms); i++)
+		each_call_of(&forms[i], fault, error, check);
 }
 
 /* ---- each fault ---- */
