@@ -7,7 +7,7 @@ import shutil
 import signal
 import sys
 
-from . import archive, boot, dump, guest, kernel, scenarios, snapshot, tools
+from . import archive, armed, boot, dump, guest, kernel, scenarios, snapshot, tools
 from .cache import Cache
 from .errors import LabError
 
@@ -36,6 +36,10 @@ def run_live(cache, options):
 
 def run_boot(cache, options):
     boot.run_cli(cache, kernel.fetch(cache, options.kernel, options.suite), options)
+
+
+def run_armed(cache, options):
+    armed.run_cli(cache, kernel.fetch(cache, options.kernel, options.suite), options)
 
 
 def run_path(cache, options):
@@ -133,6 +137,20 @@ def add_boot_options(parser):
     parser.add_argument("--uefi", action="store_true", help="start through OVMF")
 
 
+def add_armed_options(parser):
+    parser.add_argument("scenario", metavar="SCENARIO",
+                        choices=[row["name"] for row in scenarios.load()],
+                        help="one of %(choices)s")
+    parser.add_argument("--kmortem", default="build/kmortem", metavar="PATH",
+                        help="the program (default %(default)s)")
+    parser.add_argument("--capture", default="build/kmortem-capture", metavar="PATH",
+                        help="PID 1 of the capture image (default %(default)s)")
+    parser.add_argument("--crashkernel", type=int, default=128, metavar="MIB",
+                        help="memory reserved for saving (default %(default)s)")
+    parser.add_argument("--output", required=True, metavar="FOLDER",
+                        help="where the dump and what the guest said go")
+
+
 def build_parser():
     parser = argparse.ArgumentParser(
         prog="lab", description="Boot real kernels, kill them, keep the dumps.",
@@ -144,6 +162,8 @@ def build_parser():
              " VMCOREINFO; print the folder"),
             ("live", run_live, "run a program in a living guest, print what it says"),
             ("boot", run_boot, "run a script in a guest, print the sections that it frames"),
+            ("armed", run_armed, "kmortem arms a guest, which dies, saves its dump, restarts and"
+             " tells; print the folder with all of it"),
             ("fetch", run_fetch, "download a kernel, print its unpacked tree"),
             ("list", run_list, "show scenarios, kernels and dumps"),
             ("clean", run_clean, "remove dumps from the cache"))
@@ -153,7 +173,7 @@ def build_parser():
         sub.set_defaults(run=function)
         if name in ("dump", "path"):
             add_dump_options(sub)
-        if name in ("snapshot", "live", "boot"):
+        if name in ("snapshot", "live", "boot", "armed"):
             sub.add_argument("kernel", metavar="KERNEL")
             add_machine_options(sub, 512)
         if name == "snapshot":
@@ -165,6 +185,8 @@ def build_parser():
             sub.add_argument("program", metavar="PROGRAM")
         if name == "boot":
             add_boot_options(sub)
+        if name == "armed":
+            add_armed_options(sub)
         if name == "fetch":
             sub.add_argument("kernel", metavar="KERNEL")
         if name == "clean":
