@@ -16,6 +16,8 @@ static const struct km_subcommand verbs[] = {
 	{"build", "make the image that the capture kernel runs", kdump_build},
 	{"arm", "load the capture kernel and its image (building that, if need be)", kdump_arm},
 	{"disarm", "unload it", kdump_disarm},
+	{"save", "save the dead kernel's memory, from a full system on the crash kernel",
+	 kdump_save},
 	{"status", "what is loaded, and what became of the last crash", kdump_status},
 };
 

@@ -77,9 +77,11 @@ int kdump_rehearse(int argc, char **argv);
 int kdump_build(int argc, char **argv);
 int kdump_arm(int argc, char **argv);
 int kdump_disarm(int argc, char **argv);
+int kdump_save(int argc, char **argv);
 int kdump_status(int argc, char **argv);
 
 extern const struct km_command kdump_build_command, kdump_arm_command, kdump_disarm_command,
-	kdump_status_command, kdump_check_command, kdump_size_command, kdump_rehearse_command;
+	kdump_save_command, kdump_status_command, kdump_check_command, kdump_size_command,
+	kdump_rehearse_command;
 
 #endif

@@ -20,8 +20,9 @@ static const char help[] =
 
 /* What writes records without being a command of the analyser. */
 static const struct km_command *const subcommands[] = {
-	&kdump_arm_command,	 &kdump_build_command, &kdump_disarm_command, &kdump_check_command,
-	&kdump_rehearse_command, &kdump_size_command,  &kdump_status_command, &km_report_command,
+	&kdump_arm_command,    &kdump_build_command,	&kdump_check_command,
+	&kdump_disarm_command, &kdump_rehearse_command, &kdump_save_command,
+	&kdump_size_command,   &kdump_status_command,	&km_report_command,
 };
 
 static const struct km_command *find(const char *name)

@@ -10,7 +10,6 @@
 #include <sys/klog.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "service/identify.h"
@@ -119,24 +118,8 @@ static void name_folder(struct km_init *init, bool no_colons)
 	const char *host = *board->host	     ? board->host
 			   : init->plan.host ? init->plan.host
 					     : "localhost";
-	char clean[65];
-	struct tm tm;
-	time_t now = (time_t)init->result->time;
-	size_t i;
 
-	for (i = 0; i + 1 < sizeof(clean) && host[i]; i++) {
-		bool plain = (host[i] >= 'a' && host[i] <= 'z') ||
-			     (host[i] >= 'A' && host[i] <= 'Z') ||
-			     (host[i] >= '0' && host[i] <= '9') || host[i] == '.' ||
-			     host[i] == '-' || host[i] == '_';
-
-		clean[i] = plain && (i || host[i] != '.') ? host[i] : '_';
-	}
-	clean[i] = '\0';
-	gmtime_r(&now, &tm);
-	snprintf(board->folder, sizeof(board->folder), "%s-%04d-%02d-%02d-%02d%c%02d%c%02d", clean,
-		 tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, no_colons ? '-' : ':',
-		 tm.tm_min, no_colons ? '-' : ':', tm.tm_sec);
+	km_dump_name(host, init->result->time, !no_colons, board->folder, sizeof(board->folder));
 }
 
 static bool is_free(int fd, const char *name)

@@ -3,9 +3,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "service/result.h"
@@ -47,6 +49,27 @@ bool km_is_dump_name(const char *name)
 		return true;
 	return len > end + TIME_LEN && !strcmp(name + len - end, KM_RESULT_UNFINISHED) &&
 	       time_matches(name + len - end - TIME_LEN);
+}
+
+void km_dump_name(const char *host, u64 seconds, bool colons, char *ret, size_t size)
+{
+	char clean[65], colon = colons ? ':' : '-';
+	time_t when = (time_t)seconds;
+	struct tm tm = {0};
+	size_t i;
+
+	for (i = 0; i + 1 < sizeof(clean) && host[i]; i++) {
+		bool plain = (host[i] >= 'a' && host[i] <= 'z') ||
+			     (host[i] >= 'A' && host[i] <= 'Z') ||
+			     (host[i] >= '0' && host[i] <= '9') || host[i] == '.' ||
+			     host[i] == '-' || host[i] == '_';
+
+		clean[i] = plain && (i || host[i] != '.') ? host[i] : '_';
+	}
+	clean[i] = '\0';
+	gmtime_r(&when, &tm);
+	snprintf(ret, size, "%s-%04d-%02d-%02d-%02d%c%02d%c%02d", clean, tm.tm_year + 1900,
+		 tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, colon, tm.tm_min, colon, tm.tm_sec);
 }
 
 u64 km_free_bytes(int fd)

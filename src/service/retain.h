@@ -8,6 +8,9 @@
 /* NAME is what a dump's folder is called, "HOST-YYYY-MM-DD-HH:MM:SS" ('-' for ':' where a file system
  * takes none), complete or not. */
 bool km_is_dump_name(const char *name);
+/* Such a name, for a dump of HOST (bytes that a shell or a file system might dislike become '_') at
+ * SECONDS since 1970; COLONS false: '-' in their place. */
+void km_dump_name(const char *host, u64 seconds, bool colons, char *ret, size_t size);
 
 /* Removes the oldest complete dump in the folder FD but for KEEP_NAME; *RET says whether there was
  * one. Nothing else than plain files in it is removed, and no folder of another name. */

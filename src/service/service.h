@@ -15,6 +15,7 @@
 #include "service/rehearse.h"
 #include "service/result.h"
 #include "service/retain.h"
+#include "service/save.h"
 #include "service/size.h"
 #include "service/trigger.h"
 
