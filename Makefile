@@ -8,7 +8,7 @@ build: ## build build/kmortem
 	@[ -f build/build.ninja ] || meson setup build
 	@ninja -C build
 
-demo: ## boot a Debian kernel, panic it, open the dump that came out
+demo: ## kmortem arms a guest, which dies; kmortem saves, restarts and explains it
 	@scripts/install-deps build lab
 	@$(MAKE) --no-print-directory build
 	@scripts/demo
