@@ -139,7 +139,7 @@ def _mount(armed):
 def _conf(armed):
     if armed.conf:
         return armed.conf
-    return "raw $node overwrite" if armed.target == "raw" else "path /var/crash"
+    return "raw $node" if armed.target == "raw" else "path /var/crash"
 
 
 def script(armed, scenario):

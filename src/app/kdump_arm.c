@@ -123,7 +123,6 @@ static struct km_error *arm(struct kdump *k, const struct wish *wish)
 		.tree = &k->tree,
 		.conf = &k->conf,
 		.release = k->release,
-		.image = wish->image,
 		.rebuild = wish->rebuild,
 		.dry_run = wish->dry_run,
 	};
@@ -132,7 +131,13 @@ static struct km_error *arm(struct kdump *k, const struct wish *wish)
 
 	KM_TRY(way_of(wish->call, &request.way));
 	KM_TRY(kdump_begin(k));
-	if (!wish->image && !k->conf.image)
+	if (wish->image) {
+		free(k->conf.image);
+		k->conf.image = strdup(wish->image);
+		if (!k->conf.image)
+			return km_error_nomem();
+	}
+	if (!k->conf.image)
 		KM_TRY(kdump_find_program(k));
 	request.program = k->program;
 	error = km_arm(&request, &result);

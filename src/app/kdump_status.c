@@ -12,7 +12,7 @@ static const char help[] =
 	"what would be loaded), and what became of the last crash: where it was saved, whether that is whole, or\n"
 	"which step failed.\n"
 	"\n"
-	"      --unless-crashed   exit 1 also where the last boot ended in a crash that saved nothing whole\n" KDUMP_HELP
+	"      --strict           exit 1 also where the last crash was not saved whole\n" KDUMP_HELP
 	"\n"
 	"Exit status: 0 armed, and up to date; 1 not; 2 the command line or the configuration has no meaning.\n";
 
@@ -280,7 +280,7 @@ static bool lost_one(const struct km_kdump_status *status)
 	return status->unclean || (status->has_crash && status->result.verdict != KM_OUTCOME_SAVED);
 }
 
-static struct km_error *show(struct kdump *k, bool unless_crashed, int *ret_exit)
+static struct km_error *show(struct kdump *k, bool strict, int *ret_exit)
 {
 	km_auto_kdump_status struct km_kdump_status status = {0};
 	struct km_error *without;
@@ -294,7 +294,7 @@ static struct km_error *show(struct kdump *k, bool unless_crashed, int *ret_exit
 	KM_TRY(km_kdump_status(&k->tree, &k->conf, k->program, &status));
 	kdump_notes(k, &status.notes);
 	*ret_exit = status.state == KM_ARMED_READY ? KDUMP_OK : KDUMP_NOT;
-	if (unless_crashed && lost_one(&status))
+	if (strict && lost_one(&status))
 		*ret_exit = KDUMP_NOT;
 	return emit(k, &status);
 }
@@ -307,16 +307,15 @@ static void own_option(void *data, int letter, char *value)
 
 int kdump_status(int argc, char **argv)
 {
-	static const struct option options[] = {{"unless-crashed", no_argument, NULL, KDUMP_OWN},
+	static const struct option options[] = {{"strict", no_argument, NULL, KDUMP_OWN},
 						KDUMP_OPTIONS};
 	struct kdump k = {.verb = "kdump status"};
-	bool unless_crashed = false;
-	int status = kdump_parse(&k, argc, argv, options, KDUMP_LETTERS, help, own_option,
-				 &unless_crashed);
+	bool strict = false;
+	int status = kdump_parse(&k, argc, argv, options, KDUMP_LETTERS, help, own_option, &strict);
 	struct km_error *error;
 
 	if (status >= 0)
 		return kdump_end(&k, NULL, status);
-	error = show(&k, unless_crashed, &status);
+	error = show(&k, strict, &status);
 	return kdump_end(&k, error, status);
 }

@@ -208,7 +208,7 @@ static struct km_error *own_image(const struct km_arm_request *request, struct k
 
 static struct km_error *have_image(const struct km_arm_request *request, struct km_arm_result *ret)
 {
-	const char *foreign = request->image ? request->image : request->conf->image;
+	const char *foreign = request->conf->image;
 	km_auto_str struct km_str path = {0};
 
 	if (foreign)
@@ -229,13 +229,24 @@ static u64 reserved_bytes(const struct km_machine *machine)
 	return status.crash_size;
 }
 
+static enum km_load_way way_of(const struct km_arm_request *request)
+{
+	static const enum km_load_way ways[] = {
+		[KM_CONF_CALL_AUTO] = KM_LOAD_AUTO,
+		[KM_CONF_CALL_FILE] = KM_LOAD_BY_FILE,
+		[KM_CONF_CALL_PARTS] = KM_LOAD_BY_PARTS,
+	};
+
+	return request->way == KM_LOAD_AUTO ? ways[request->conf->call] : request->way;
+}
+
 static struct km_error *load(const struct km_arm_request *request, const struct km_machine *machine,
 			     struct km_arm_result *ret)
 {
 	const char *initrds[] = {ret->armed.image};
 	const struct km_load_request load_request = {
 		.target = KM_LOAD_CRASH,
-		.way = request->way,
+		.way = way_of(request),
 		.kernel = ret->armed.kernel,
 		.initrds = initrds,
 		.n_initrds = 1,

@@ -47,13 +47,11 @@ struct km_error *km_armed_parse(const char *text, struct km_armed *ret) km_must_
 struct km_arm_request {
 	const struct km_tree *tree; /* only a living one is armed; others with dry_run */
 	const struct km_conf *conf;
-	const char *release; /* NULL: of the configuration, else the running kernel's */
-	const char *program; /* kmortem-capture; not needed for an image that is taken as it is */
-	const char *
-		image; /* taken as it is; NULL: the configuration's, or km_build_path(), made here */
-	bool rebuild;  /* also where the image is current */
-	bool dry_run;  /* nothing is written, nothing loaded */
-	enum km_load_way way;
+	const char *release;  /* NULL: of the configuration, else the running kernel's */
+	const char *program;  /* kmortem-capture; not needed for an image that is taken as it is */
+	bool rebuild;	      /* also where the image is current */
+	bool dry_run;	      /* nothing is written, nothing loaded */
+	enum km_load_way way; /* KM_LOAD_AUTO: as the configuration says */
 };
 
 struct km_arm_result {

@@ -79,13 +79,6 @@ static bool is_for_running_kernel(const char *word, size_t len)
 		"BOOT_IMAGE",
 		"initrd",
 		"crashkernel",
-		"root",
-		"rootflags",
-		"rootfstype",
-		"rootwait",
-		"rootdelay",
-		"ro",
-		"rw",
 		"init",
 		"rdinit",
 		"resume",
@@ -141,9 +134,25 @@ static bool is_for_running_kernel(const char *word, size_t len)
 	for (size_t i = 0; i < KM_ARRAY_SIZE(names); i++)
 		if (same_name(word, len, names[i]))
 			return true;
-	return !strncmp(word, "rd.", 3) || !strncmp(word, "systemd.", 8) ||
-	       !strncmp(word, "luks", 4) || !strncmp(word, "kmortem.", 8) ||
-	       !strncmp(word, "dracut", 6) || !strncmp(word, "plymouth", 8);
+	return !strncmp(word, "systemd.", 8) || !strncmp(word, "kmortem.", 8) ||
+	       !strncmp(word, "plymouth", 8);
+}
+
+/* What leads to the running kernel's root: our image has no use for it, one that others made has. */
+static bool is_for_root(const char *word, size_t len)
+{
+	static const char *const names[] = {"root",	 "rootflags", "rootfstype", "rootwait",
+					    "rootdelay", "ro",	      "rw",	    "ip"};
+
+	for (size_t i = 0; i < KM_ARRAY_SIZE(names); i++)
+		if (same_name(word, len, names[i]))
+			return true;
+	return !strncmp(word, "rd.", 3) || !strncmp(word, "luks", 4) || !strncmp(word, "dracut", 6);
+}
+
+static bool is_unwanted(const struct km_conf *conf, const char *word, size_t len)
+{
+	return is_for_running_kernel(word, len) || (!conf->image && is_for_root(word, len));
 }
 
 static bool is_listed(const char *word, size_t len, const char *list)
@@ -234,12 +243,15 @@ struct km_error *km_arm_command_line(const struct km_tree *tree, const struct km
 		at += strspn(at, " \t\n");
 		len = word_length(at);
 		/* A command line of the configuration's own is taken as it is. */
-		if (!len || (!conf->cmdline && is_for_running_kernel(at, len)) ||
+		if (!len || (!conf->cmdline && is_unwanted(conf, at, len)) ||
 		    is_listed(at, len, conf->remove))
 			continue;
 		add_word(ret, at, len);
 	}
 	add_needed(tree, cpus, ret);
+	/* The hooks for dracut and initramfs-tools (dist/) save where they see it. */
+	if (conf->image)
+		add_word(ret, "kmortem.save", strlen("kmortem.save"));
 	if (conf->append && conf->append[0])
 		add_word(ret, conf->append, strlen(conf->append));
 	return ret->failed ? km_error_nomem() : NULL;

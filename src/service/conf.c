@@ -118,7 +118,6 @@ void km_conf_done(struct km_conf *conf)
 	km_conf_clear_words(&conf->extra_modules);
 	km_conf_clear_words(&conf->omit_modules);
 	km_conf_clear_words(&conf->module_options);
-	km_conf_clear_words(&conf->load_options);
 	free(conf->kernel);
 	free(conf->release);
 	free(conf->image);

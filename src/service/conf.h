@@ -45,6 +45,9 @@ enum km_conf_action {
 	KM_CONF_DUMP_TO_ROOTFS,
 };
 
+/* By which system call the kernel is loaded: KEXEC_ARGS and such have kexec(8)'s -a, -s or -c. */
+enum km_conf_call { KM_CONF_CALL_AUTO, KM_CONF_CALL_FILE, KM_CONF_CALL_PARTS };
+
 /* Zero or NULL is "not said" where nothing else is written. */
 struct km_conf {
 	KM_VEC(struct km_conf_target)
@@ -67,9 +70,8 @@ struct km_conf {
 	char *image;   /* an image to load as it is, which kmortem does not build; NULL: its own */
 	char *cmdline; /* takes the place of the running kernel's command line */
 	char *append, *remove; /* words for it, words out of it (names, "crashkernel") */
-	struct km_conf_words load_options; /* kexec(8)'s, from KEXEC_ARGS and such */
-	bool dmesg_only;		   /* the log and the summary only */
-	bool no_dmesg;
+	enum km_conf_call call;
+	bool dmesg_only;      /* the log and the summary only */
 	bool disabled;	      /* USE_KDUMP=0 */
 	KM_VEC(char *) files; /* what was read, in order */
 };

@@ -297,6 +297,13 @@ static struct km_error *take_kernel(struct place *p)
 	return km_conf_set(&p->conf->kernel, p->value, strlen(p->value));
 }
 
+static struct km_error *take_image(struct place *p)
+{
+	if (p->value[0] != '/')
+		return fail(p, "image takes the absolute path of an initramfs");
+	return km_conf_set(&p->conf->image, p->value, strlen(p->value));
+}
+
 static struct km_error *take_append(struct place *p)
 {
 	return km_conf_set(&p->conf->append, p->value, strlen(p->value));
@@ -435,6 +442,7 @@ static const struct directive directives[] = {
 	{"keep", take_keep, NULL},
 	{"keep_free", take_keep_free, NULL},
 	{"kernel", take_kernel, NULL},
+	{"image", take_image, NULL},
 	{"append", take_append, NULL},
 	{"cpus", take_cpus, NULL},
 };

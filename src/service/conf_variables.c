@@ -84,7 +84,9 @@ static struct km_error *fail_cmd(struct place *p)
 
 static struct km_error *dump_dmesg(struct place *p)
 {
-	p->conf->no_dmesg = !strcmp(p->value, "0");
+	if (!strcmp(p->value, "0"))
+		return tell(p, "%s=0: the log is saved all the same, it comes before the dump",
+			    p->name);
 	return NULL;
 }
 
@@ -112,9 +114,41 @@ static struct km_error *compression(struct place *p)
 		    p->name, p->value);
 }
 
+/* kexec(8)'s options: the choice of the system call is one here, too. */
+static struct km_error *load_option(struct place *p, const char *word)
+{
+	static const struct {
+		const char *letter, *name;
+		enum km_conf_call call;
+	} known[] = {
+		{"-a", "--kexec-syscall-auto", KM_CONF_CALL_AUTO},
+		{"-s", "--kexec-file-syscall", KM_CONF_CALL_FILE},
+		{"-c", "--kexec-syscall", KM_CONF_CALL_PARTS},
+	};
+
+	for (size_t i = 0; i < KM_ARRAY_SIZE(known); i++) {
+		if (strcmp(word, known[i].letter) && strcmp(word, known[i].name))
+			continue;
+		p->conf->call = known[i].call;
+		return NULL;
+	}
+	/* That it is for a panic is what all this is about. */
+	if (!strcmp(word, "-p") || !strcmp(word, "--load-panic"))
+		return NULL;
+	return tell(p, "%s: kexec's %s is not taken over: kmortem load chooses by itself", p->name,
+		    word);
+}
+
 static struct km_error *load_options(struct place *p)
 {
-	return km_conf_add_words(&p->conf->load_options, p->value);
+	km_auto_free char *copy = strdup(p->value);
+	char *save = NULL, *word;
+
+	if (!copy)
+		return km_error_nomem();
+	for (word = strtok_r(copy, " \t", &save); word; word = strtok_r(NULL, " \t", &save))
+		KM_TRY(load_option(p, word));
+	return NULL;
 }
 
 static struct km_error *cmdline(struct place *p)
@@ -260,8 +294,10 @@ static struct km_error *cpus(struct place *p)
 }
 
 static const char why_image[] = "the capture image is kmortem's own";
+static const char why_initrd[] =
+	"the capture image is kmortem's own; the directive image of " KM_CONF_PATH " names another";
 static const char why_boot[] = "the kernel is looked for in all the places that are known";
-static const char why_log[] = "--verbose does that";
+static const char why_log[] = "the capture kernel's messages lie beside each dump";
 static const char why_ftp[] = "FTP is no target here: use ssh, nfs or https";
 static const char why_mail[] = "no mail is sent; `kmortem kdump status` tells after the reboot";
 static const char why_network[] = "the network is set up as the running system has it";
@@ -271,7 +307,7 @@ static const struct variable variables[] = {
 	/* Debian, Ubuntu */
 	{"USE_KDUMP", use_kdump, NULL},
 	{"KDUMP_KERNEL", kernel, NULL},
-	{"KDUMP_INITRD", NULL, why_image},
+	{"KDUMP_INITRD", NULL, why_initrd},
 	{"KDUMP_COREDIR", coredir, NULL},
 	{"KDUMP_FAIL_CMD", fail_cmd, NULL},
 	{"KDUMP_DUMP_DMESG", dump_dmesg, NULL},

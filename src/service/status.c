@@ -99,10 +99,13 @@ static struct km_error *compare(const struct km_tree *tree, const struct km_conf
 		.program = program,
 	};
 	km_auto_str struct km_str line = {0};
+	struct km_conf as_loaded = *conf; /* borrows all that it holds */
 
-	if (program && status->armed.digest)
+	if (!status->armed.digest)
+		as_loaded.image = status->armed.image;
+	else if (program)
 		KM_TRY(compare_image(&request, status));
-	KM_TRY(km_arm_command_line(tree, conf, status->armed.cpus, &line));
+	KM_TRY(km_arm_command_line(tree, &as_loaded, status->armed.cpus, &line));
 	if (!status->why && strcmp(line.data, status->armed.command_line))
 		KM_TRY(set(
 			&status->why,
