@@ -17,6 +17,9 @@ made by hand, so that PID 1 is tested for itself.
 import dataclasses
 import json
 import os
+import shutil
+import struct
+import zlib
 
 from . import boot, guest, module, scenarios, tools
 from .cache import hash_files
@@ -36,10 +39,16 @@ FILE_SYSTEMS = {
     "vfat": (["mkfs.vfat", "-F", "32", "-i", VFAT_ID.replace("-", "")],
              ("vfat", "nls_cp437", "nls_ascii", "nls_utf8")),
 }
+# Of the target's disk where 256 MiB are too few: mkfs.xfs wants 300.
+DISK_MIB = {"xfs": 384}
 # What arrays and volumes are made with, in the guest.
 STACKED = ("md", "lvm")
-TARGETS = (*FILE_SYSTEMS, *STACKED, "raw")
+# ext4 on the first partition of a disk; sfdisk's name of the table, and the partition's UUID.
+PARTITIONED = {"gpt": ("gpt", "4b4d4f52-5445-4d00-8001-6b6d6f727465"), "mbr": ("dos", "4b4d4f52-01")}
+PARTITION_AT = 1 << 20
+TARGETS = (*FILE_SYSTEMS, *PARTITIONED, *STACKED, "raw")
 PATH = "/var/crash"
+RAW_TAIL = 16 << 20   # bytes at the device's end: header and small files (service/raw.h)
 
 
 @dataclasses.dataclass
@@ -56,7 +65,7 @@ class Crash:
     crashkernel: int = 128   # MiB
     memory: int = 512
     cpus: int = 2
-    disk: int = 256          # MiB of the target
+    disk: int = 0            # MiB of the target; 0: what its kind needs
     loader: str = "kexec"    # Debian's, or "kmortem"
     # More lines of the plan, before the targets; `targets` instead of the one of `target`.
     plan: str = ""
@@ -66,6 +75,7 @@ class Crash:
     # Shell, in the first boot before the load, and in the second after the mount.
     before: str = ""
     after: str = ""
+    look: bool = True        # the second boot looks for the dump; else it tells that it came back
     # {name in the image: bytes}; modules left out of it.
     image_files: dict = dataclasses.field(default_factory=dict)
     missing_modules: tuple = ()
@@ -82,15 +92,26 @@ class Crashed:
     console: str
     seconds: float
     image_bytes: int
+    raw: dict = None   # a raw target's small files, and "header": (name, bytes of the dump)
 
     @property
     def result(self):
+        if self.raw is not None:
+            return json.loads(self.raw["result.json"])
         text = self.sections.get("result", "")
         return json.loads(text) if text.strip() else None
 
     @property
     def files(self):
+        if self.raw is not None:
+            return [name for name in self.raw if name != "header"]
         return self.sections.get("files", "").split()
+
+    @property
+    def dmesg(self):
+        if self.raw is not None:
+            return self.raw["vmcore-dmesg.txt"].decode(errors="replace")
+        return self.sections.get("dmesg", "")
 
     def step(self, name):
         """The last step of that name in result.json, or None."""
@@ -102,6 +123,8 @@ def modules_of(crash):
     names = list(BASE_MODULES)
     if crash.target in FILE_SYSTEMS:
         names += FILE_SYSTEMS[crash.target][1]
+    elif crash.target in PARTITIONED:
+        names += FILE_SYSTEMS["ext4"][1]
     elif crash.target == "md":
         names += ("ext4", "crc32c_generic", "md_mod", "raid1")
     elif crash.target == "lvm":
@@ -116,6 +139,8 @@ def target_line(crash):
     if kind == "raw":
         return "target raw SERIAL=target % % % %\n"
     reference = f"UUID={VFAT_ID if kind == 'vfat' else UUID}"
+    if kind in PARTITIONED:
+        reference = f"PARTUUID={PARTITIONED[kind][1]}"
     fstype = kind if kind in FILE_SYSTEMS else "ext4"
     return f"target directory {reference} {fstype} {PATH} % %\n"
 
@@ -158,20 +183,55 @@ def capture_image(path, kernel, crash):
     return len(data)
 
 
+def partition(path, crash, mebibytes):
+    """A table with one partition, and ext4 in that."""
+    label, identity = PARTITIONED[crash.target]
+    text = f"label: {label}\n"
+    text += f"label-id: 0x{identity.split('-')[0]}\n" if label == "dos" else ""
+    text += f"start={PARTITION_AT // 512}, size={(mebibytes - 2) * 2048}"
+    text += f", uuid={identity}\n" if label == "gpt" else "\n"
+    run_program([program("sfdisk"), "--quiet", path], data=text.encode())
+    run_program([*FILE_SYSTEMS["ext4"][0], "-E", f"offset={PARTITION_AT}", path,
+                 f"{(mebibytes - 2) * 1024}k"])
+
+
 def make_disks(folder, crash):
     """[(path, serial)]: the target's, then the one with the marker."""
     disks = []
+    mebibytes = crash.disk or DISK_MIB.get(crash.target, 256)
     for number in range(2 if crash.target == "md" else 1):
         path = os.path.join(folder, f"target{number}.img")
         with open(path, "wb") as file:
-            file.truncate(crash.disk * MIB)
+            file.truncate(mebibytes * MIB)
         if crash.target in FILE_SYSTEMS:
             run_program([*FILE_SYSTEMS[crash.target][0], path])
+        elif crash.target in PARTITIONED:
+            partition(path, crash, mebibytes)
         disks.append((path, "target" if not number else f"target{number}"))
     marker = os.path.join(folder, "marker.img")
     with open(marker, "wb") as file:
         file.truncate(MIB)
     return disks + list(crash.disks) + [(marker, "marker")]
+
+
+def broken_disks(folder):
+    """Disks that fail on purpose, as QEMU's arguments: "no-write" takes no write once it is
+    mounted, "no-read" gives nothing back from its 1 MiB on."""
+    argv = []
+    for serial, kind in (("no-write", "write"), ("no-read", "read")):
+        path = os.path.join(folder, f"{serial}.img")
+        with open(path, "wb") as file:
+            file.truncate(256 * MIB)
+        if kind == "write":
+            run_program(["mkfs.ext4", "-q", "-F", path])
+        sectors = "" if kind == "write" else "inject-error.0.sector=4096,"
+        argv += ["-blockdev", f"driver=file,node-name={serial}-file,filename={path}",
+                 "-blockdev", f"driver=blkdebug,node-name={serial}-bad,image={serial}-file,"
+                 f"inject-error.0.event=none,inject-error.0.iotype={kind},{sectors}"
+                 "inject-error.0.errno=5,inject-error.0.once=off",
+                 "-blockdev", f"driver=raw,node-name={serial},file={serial}-bad",
+                 "-device", f"virtio-blk-pci,drive={serial},serial={serial}"]
+    return argv
 
 
 # ---- the guest's script -----------------------------------------------------------------------
@@ -180,13 +240,14 @@ MAKE_STACK = {
     "md": f"""
 mdadm --create /dev/md0 --run --metadata=1.2 --level=1 --raid-devices=2 \\
 	--uuid={ARRAY} --assume-clean $(dev target) $(dev target1) || fail mdadm
-mke2fs -q -t ext4 -U {UUID} /dev/md0 || fail mke2fs
+make-ext4 -q -t ext4 -U {UUID} /dev/md0 || fail make-ext4
 """,
     "lvm": f"""
 lvm pvcreate -q $(dev target) && lvm vgcreate -q vg $(dev target) || fail vgcreate
 lvm lvcreate -q -Zn -Wn -an -L 32m -n other vg && lvm lvcreate -q -Zn -Wn -ay -l 100%FREE -n crash vg ||
 	fail lvcreate
-mke2fs -q -t ext4 -U {UUID} /dev/mapper/vg-crash || fail mke2fs
+dmsetup mknodes
+make-ext4 -q -t ext4 -U {UUID} /dev/mapper/vg-crash || fail make-ext4
 pv=$(lvm pvs --noheadings -o uuid | tr -d ' ')
 : > /tmp/more
 echo "mapping vg-crash LVM-test" >> /tmp/more
@@ -196,9 +257,19 @@ done
 """,
 }
 
+# The target is mounted when the machine dies, as it is on a real one: its journal is not clean.
+USE = """
+mkdir -p /mnt/target
+mount -t @FSTYPE@ $node /mnt/target || fail mount
+dd if=/dev/zero of=/mnt/target/in-use bs=64k count=4 2> /dev/null
+"""
+
 FIND_STACK = {
-    "md": "mdadm --assemble --run /dev/md0 $(dev target) $(dev target1); node=/dev/md0",
-    "lvm": "lvm vgchange -ay; node=/dev/mapper/vg-crash",
+    "gpt": "node=${node}1",
+    "mbr": "node=${node}1",
+    "md": "[ -e /sys/block/md0/md ] || mdadm --assemble --run /dev/md0 $(dev target) $(dev target1)\n"
+          "node=/dev/md0",
+    "lvm": "lvm vgchange -q -ay; dmsetup mknodes; node=/dev/mapper/vg-crash",
 }
 
 SCRIPT = r"""
@@ -214,6 +285,7 @@ fail() {
 export LVM_SUPPRESS_FD_WARNINGS=1
 marker=$(dev marker)
 if [ "$(head -c 5 $marker)" = armed ]; then
+	echo came back | section back
 	node=$(dev target)
 	@FIND@
 	@LOOK@
@@ -225,6 +297,9 @@ if [ "$(head -c 5 $marker)" = armed ]; then
 	sleep 60
 fi
 @STACK@
+node=$(dev target)
+@FIND@
+@USE@
 @BEFORE@
 [ ! -e /tmp/more ] || {
 	# A second archive: the plan again, with what only this boot knows.
@@ -260,12 +335,6 @@ umount /mnt/target
 """
 
 LOOK_RAW = r"""
-kmortem kdump save --from $node /tmp/saved 2>&1 | section save
-for dump in /tmp/saved/*-20*; do
-	ls "$dump" | section files
-	cat "$dump/result.json" | section result
-	cat "$dump/vmcore-dmesg.txt" | section dmesg
-done
 kmortem $node -c '@COMMANDS@' 2>&1 | section commands
 """
 
@@ -296,9 +365,10 @@ def die_script(scenario):
 
 def script(crash, scenario):
     look = LOOK_RAW if crash.target == "raw" else LOOK_DIRECTORY
+    look = look if crash.look else ""
     text = SCRIPT
     for word, value in (
-            ("@LOOK@", look), ("@FIND@", FIND_STACK.get(crash.target, "")),
+            ("@LOOK@", look), ("@USE@", "" if crash.target == "raw" else USE), ("@FIND@", FIND_STACK.get(crash.target, "")),
             ("@STACK@", MAKE_STACK.get(crash.target, "")), ("@LOAD@", load_script(crash)),
             ("@DIE@", die_script(scenario)), ("@BEFORE@", crash.before),
             ("@AFTER@", crash.after), ("@PATH@", PATH), ("@COMMANDS@", crash.commands),
@@ -308,19 +378,38 @@ def script(crash, scenario):
 
 
 def tools_of(crash):
-    found = {"md": ("mdadm", "mke2fs"), "lvm": ("lvm", "dmsetup", "mke2fs")}
-    paths = []
-    for name in found.get(crash.target, ()):
-        paths.append(boot_path(name))
+    """Programs that the first boot makes arrays and volumes with. busybox has a mke2fs of its own,
+    which its shell prefers to one of that name in the path."""
+    found = {"md": ("mdadm",), "lvm": ("lvm", "dmsetup")}.get(crash.target, ())
+    paths = [os.path.realpath(program(name)) for name in found]
+    if paths:
+        paths.append((os.path.realpath(program("mke2fs")), "make-ext4"))
     return paths
 
 
-def boot_path(name):
-    for folder in ("/usr/sbin", "/sbin", "/usr/bin", "/bin"):
-        if os.path.exists(os.path.join(folder, name)):
-            return os.path.realpath(os.path.join(folder, name)) \
-                if name != "mke2fs" else os.path.join(folder, name)
-    raise LabError(f"{name} is not installed (lab/README.md lists the packages)")
+def program(name):
+    path = shutil.which(name, path="/usr/sbin:/sbin:/usr/bin:/bin")
+    if not path:
+        raise LabError(f"{name} is not installed (lab/README.md lists the packages)")
+    return path
+
+
+def read_raw(path):
+    """The small files of a raw target, as service/raw.h lays them out; None where no header is good."""
+    with open(path, "rb") as file:
+        file.seek(-RAW_TAIL, os.SEEK_END)
+        tail = file.read()
+    header = tail[:4096]
+    if not header.startswith(b"KMORTEM RAW DUMP") or \
+            struct.unpack_from("<I", header, 4092)[0] != zlib.crc32(header[:4092]):
+        return None
+    count = struct.unpack_from("<I", header, 20)[0]
+    found = {"header": (header[64:128].rstrip(b"\0").decode(),
+                        struct.unpack_from("<Q", header, 56)[0])}
+    for number in range(count):
+        name, offset, size = struct.unpack_from("<32sQQ", header, 128 + 48 * number)
+        found[name.rstrip(b"\0").decode()] = tail[offset:offset + size]
+    return found
 
 
 def recipe(cache, kernel, crash, folder):
@@ -356,4 +445,5 @@ def run(cache, kernel, crash, folder):
     if "failed" in result.sections:
         raise LabError(f"{result.sections['failed'].strip()}; the console ends in\n"
                        + result.console[-3000:])
-    return Crashed(result.sections, result.console, result.seconds, size)
+    raw = read_raw(os.path.join(folder, "target0.img")) if crash.target == "raw" else None
+    return Crashed(result.sections, result.console, result.seconds, size, raw)

@@ -39,7 +39,7 @@ struct km_board {
 	struct km_raw raw;
 	struct km_capture_result capture;
 	u64 dump_bytes;
-	bool verified, disk_full;
+	bool verified, unwound;
 	char stack[160];
 };
 
@@ -66,7 +66,7 @@ struct km_fault {
 struct km_limits {
 	u64 seconds;	   /* 0: what is left in all */
 	u64 stall_seconds; /* without progress on the board; 0: not watched */
-	u64 memory_bytes;  /* of address space; 0: not limited */
+	u64 memory_bytes;  /* of its own, not of files that it maps; 0: not limited */
 };
 
 struct km_init {

@@ -187,7 +187,7 @@ _Noreturn static void be_child(struct km_init *init, const struct km_limits *lim
 	if (limits->memory_bytes) {
 		struct rlimit limit = {limits->memory_bytes, limits->memory_bytes};
 
-		setrlimit(RLIMIT_AS, &limit);
+		setrlimit(RLIMIT_DATA, &limit);
 	}
 	if (limits->seconds) {
 		/* Computing for ever ends by itself too, if PID 1 should not get to it. */

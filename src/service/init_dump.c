@@ -97,9 +97,13 @@ static struct km_error *capture(struct km_init *init, void *arg)
 	return km_error_new(KM_ERROR_OS, "incomplete: %s", board->capture.why);
 }
 
-static void note_verify(struct km_init *init, const struct km_verify_result *got)
+/* What is read back must come from the disk: this kernel's own copy of it says nothing about that. */
+static void forget_cached(const char *path)
 {
-	init->board->verified = got->verdict == KM_VERDICT_WHOLE;
+	km_auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 }
 
 static struct km_error *verify(struct km_init *init, void *arg)
@@ -109,11 +113,40 @@ static struct km_error *verify(struct km_init *init, void *arg)
 	struct km_verify_result got;
 
 	(void)arg;
+	forget_cached(path);
 	KM_TRY(km_verify(&path, 1, NULL, &job, &got));
-	note_verify(init, &got);
+	init->board->verified = got.verdict == KM_VERDICT_WHOLE;
 	if (!init->board->verified)
 		return km_error_new(KM_ERROR_FORMAT, "%s", *got.what ? got.what : got.text);
 	return NULL;
+}
+
+static bool unwinds(const char *path, char *text, size_t size)
+{
+	const struct km_kernel_options options = {0};
+	struct km_stack_check got;
+	km_auto_error struct km_error *error = km_stack_check(&path, 1, &options, &got);
+
+	snprintf(text, size, "%s", error ? error->message : got.text);
+	return !error && got.good;
+}
+
+/*
+ * A dump is for its stacks. One that the dump does not give and the dead kernel's memory does was lost
+ * on the way, by the filter; one that neither gives is what the crash left.
+ */
+static struct km_error *check_stack(struct km_init *init, void *arg)
+{
+	struct km_board *board = init->board;
+	char memory[sizeof(board->stack)];
+
+	(void)arg;
+	board->unwound = unwinds(init->dump_path, board->stack, sizeof(board->stack));
+	if (board->unwound || !unwinds("/proc/vmcore", memory, sizeof(memory)))
+		return NULL;
+	board->verified = false;
+	return km_error_new(KM_ERROR_FORMAT, "in the dump: %s; in memory: %s", board->stack,
+			    memory);
 }
 
 /* Room for the dump, by an older one, where the user said that some may go. */
@@ -147,7 +180,7 @@ static bool disk_is_full(const struct km_init *init)
 	return full;
 }
 
-static enum km_step_end run_capture(struct km_init *init)
+static enum km_step_end run_capture(struct km_init *init, unsigned first)
 {
 	const struct km_limits limits = {
 		.seconds = init->plan.limits.capture,
@@ -156,7 +189,7 @@ static enum km_step_end run_capture(struct km_init *init)
 	const struct km_limits removing = {.seconds = init->plan.limits.mount};
 	enum km_step_end end = KM_STEP_FAILED;
 
-	for (unsigned try = 0; try < TRIES && km_init_left(init); try++) {
+	for (unsigned try = first; try < TRIES && km_init_left(init); try++) {
 		init->board->dump_written = false;
 		memset(&init->board->capture, 0, sizeof(init->board->capture));
 		end = km_init_run(init, "capture", try ? "again" : "", &limits, capture, &try);
@@ -187,30 +220,54 @@ static void note_capture(struct km_init *init, enum km_step_end end)
 	km_init_copy_safe(init->result->why, sizeof(init->result->why), why);
 }
 
-bool km_init_save_dump(struct km_init *init)
+/* Captures, reads back, unwinds. *RET_LOST: the dump lacks a stack that the memory has. */
+static bool save_from(struct km_init *init, unsigned first, bool *ret_lost)
 {
-	const struct km_limits checking = {
-		.seconds = init->plan.limits.verify,
-		.stall_seconds = init->plan.limits.stall,
+	const struct km_plan_limits *plan = &init->plan.limits;
+	const struct km_limits checking = {.seconds = plan->verify, .stall_seconds = plan->stall};
+	const struct km_limits unwinding = {
+		.seconds = plan->summary,
+		.memory_bytes = plan->summary_memory << 20,
 	};
 	struct km_result *result = init->result;
+	struct km_board *board = init->board;
 	enum km_step_end end;
 
-	init->board->verified = false;
-	init->board->dump_bytes = 0;
-	end = run_capture(init);
+	*ret_lost = board->verified = board->unwound = false;
+	board->dump_bytes = 0;
+	*board->stack = '\0';
+	end = run_capture(init, first);
 	note_capture(init, end);
-	if (init->board->dump_written) {
+	if (board->dump_written) {
 		result->verdict = km_max(result->verdict, KM_OUTCOME_INCOMPLETE);
-		result->dump_bytes = init->board->dump_bytes;
-		result->level = init->board->capture.level;
+		result->dump_bytes = board->dump_bytes;
+		result->level = board->capture.level;
 	}
 	if (end != KM_STEP_DONE)
 		return false;
 	end = km_init_run(init, "verify", "", &checking, verify, NULL);
 	note_capture(init, end);
+	if (!board->verified)
+		return false;
+	/* Where it is killed or runs out of memory, that says nothing about the dump. */
+	end = km_init_run(init, "stack", "", &unwinding, check_stack, NULL);
+	*ret_lost = !board->verified;
+	if (*ret_lost)
+		note_capture(init, end);
+	return board->verified;
+}
+
+bool km_init_save_dump(struct km_init *init)
+{
+	struct km_result *result = init->result;
+	bool lost;
+
+	/* What the filter took away wrongly is in a dump of all that is not zero. */
+	if (!save_from(init, 0, &lost) && lost)
+		save_from(init, TRIES - 1, &lost);
 	result->verified = init->board->verified;
-	snprintf(result->stack, sizeof(result->stack), "%.159s", init->board->capture.stack_text);
+	result->unwound = init->board->unwound;
+	snprintf(result->stack, sizeof(result->stack), "%.159s", init->board->stack);
 	if (result->verified)
 		result->verdict = KM_OUTCOME_SAVED;
 	return result->verified;

@@ -45,7 +45,8 @@ static const struct member of_result[] = {
 	MEMBER(km_result, time, NUMBER),     MEMBER(km_result, dump_bytes, NUMBER),
 	MEMBER(km_result, level, INTEGER),   MEMBER(km_result, verified, BOOL),
 	MEMBER(km_result, why, TEXT),	     MEMBER(km_result, stack, TEXT),
-	MEMBER(km_result, log_ms, NUMBER),   MEMBER(km_result, total_ms, NUMBER),
+	MEMBER(km_result, unwound, BOOL),    MEMBER(km_result, log_ms, NUMBER),
+	MEMBER(km_result, total_ms, NUMBER),
 };
 
 static const struct member of_step[] = {

@@ -49,7 +49,8 @@ struct km_result {
 	int level; /* -1 where there is no dump */
 	bool verified;
 	char why[256];	 /* of a dump that is incomplete, or not there */
-	char stack[160]; /* what the check of the dead task's stack saw; "" */
+	char stack[160]; /* what the check of the dead task's stack in the dump saw; "" */
+	bool unwound;	 /* to its end, all frames named */
 	u64 log_ms;   /* when the log was on the disk, since the capture kernel's start; 0: never */
 	u64 total_ms; /* when this was written */
 	struct km_step steps[KM_STEPS_MAX];

@@ -13,6 +13,8 @@ static void test_what_is_written_is_read(void **state)
 		.dump_bytes = UINT64_MAX,
 		.level = 31,
 		.verified = true,
+		.unwound = true,
+		.stack = "sh (pid 3): 2 frames",
 		.n_steps = 2,
 		.steps = {{.name = "log", .end = KM_STEP_DONE, .ms = 12},
 			  {.name = "capture", .of = "x", .end = KM_STEP_STUCK, .message = "no"}},
@@ -28,7 +30,8 @@ static void test_what_is_written_is_read(void **state)
 	assert_string_equal(second.panic, "Oops: \\x1b[2J \\ end");
 	assert_true(second.dump_bytes == UINT64_MAX);
 	assert_int_equal(second.level, 31);
-	assert_true(second.verified);
+	assert_true(second.verified && second.unwound);
+	assert_string_equal(second.stack, first.stack);
 	assert_int_equal(second.n_steps, 2);
 	assert_string_equal(second.steps[0].name, "log");
 	assert_int_equal(second.steps[0].ms, 12);
