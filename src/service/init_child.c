@@ -20,6 +20,7 @@
 
 enum {
 	TICK_MS = 200,	     /* how late a limit may be noticed */
+	ABSENT_SECONDS = 3,  /* between two ticks: the machine stood still */
 	GRACE_SECONDS = 5,   /* for a killed child to be gone */
 	REPORT_SECONDS = 10, /* between two lines of progress */
 };
@@ -210,8 +211,23 @@ struct watch {
 	u64 seen, seen_at; /* progress */
 	u64 killed_at;	   /* 0: not yet */
 	u64 reported;
+	u64 last; /* tick */
 	enum km_step_end killed_for;
 };
+
+/* A virtual machine that was paused or moved has done nothing meanwhile: that time is not counted. */
+static void forgive_absence(struct km_init *init, struct watch *w, u64 now)
+{
+	u64 away = now - w->last;
+
+	w->last = now;
+	if (away < ABSENT_SECONDS * NS_PER_SECOND)
+		return;
+	w->deadline += away;
+	w->seen_at += away;
+	w->killed_at += w->killed_at ? away : 0;
+	init->deadline_ns += away;
+}
 
 /* True where the child is gone; other orphans are laid to rest too. */
 static bool reap(const struct watch *w, int *ret_status)
@@ -260,6 +276,7 @@ static bool watch_child(struct km_init *init, const char *name, struct watch *w,
 	while (!reap(w, ret_status)) {
 		u64 now = km_monotonic_ns(), progress = atomic_load(&init->board->progress);
 
+		forgive_absence(init, w, now);
 		if (progress != w->seen) {
 			w->seen = progress;
 			w->seen_at = now;
@@ -358,7 +375,7 @@ enum km_step_end km_init_run(struct km_init *init, const char *name, const char 
 	w.deadline = w.begin + seconds * NS_PER_SECOND;
 	w.stall = limits->stall_seconds * NS_PER_SECOND;
 	w.seen = atomic_load(&init->board->progress);
-	w.seen_at = w.reported = w.begin;
+	w.seen_at = w.reported = w.last = w.begin;
 	w.pid = fork();
 	if (!w.pid)
 		be_child(init, limits, fault, fn, arg);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -192,13 +193,24 @@ struct km_error *km_raw_add_file(int fd, struct km_raw *raw, const char *name, c
 	return km_raw_write(fd, raw);
 }
 
+static void uuid_of_clocks(u8 uuid[16])
+{
+	struct timespec now = {0};
+	u64 since_boot = km_monotonic_ns();
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	store64(uuid, (u64)now.tv_sec * 1000000000 + (u64)now.tv_nsec);
+	store64(uuid + 8, since_boot * 0x9e3779b97f4a7c15);
+}
+
 struct km_error *km_raw_new(u64 size, struct km_raw *ret)
 {
 	if (!km_raw_header_at(size))
 		return km_error_new(KM_ERROR_USAGE, "a raw dump device needs %llu MiB and more",
 				    2 * KM_RAW_TAIL_BYTES >> 20);
 	*ret = (struct km_raw){.device_bytes = size};
+	/* A capture kernel has no entropy yet, and must not wait for it: told apart is all that it must be. */
 	if (getrandom(ret->uuid, sizeof(ret->uuid), GRND_NONBLOCK) != sizeof(ret->uuid))
-		return os_error(errno, "a new UUID");
+		uuid_of_clocks(ret->uuid);
 	return NULL;
 }
