@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "service/init.h"
@@ -82,6 +83,7 @@ static struct km_error *capture(struct km_init *init, void *arg)
 	struct km_job job = {.progress = progress, .progress_data = init->board};
 	struct km_board *board = init->board;
 	km_auto_close int fd = -1;
+	struct stat st;
 
 	KM_TRY(km_init_open_vmcore(&dead));
 	read_words(init, &command);
@@ -90,8 +92,11 @@ static struct km_error *capture(struct km_init *init, void *arg)
 	board->dump_written = true;
 	board->dump_bytes = board->capture.bytes;
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fsync(fd))
+	if (fd < 0 || fsync(fd) || fstat(fd, &st))
 		return km_error_os(errno, "%s", path);
+	/* Headers are written twice: a file's own size is less. A device's says nothing. */
+	if (S_ISREG(st.st_mode))
+		board->dump_bytes = (u64)st.st_size;
 	if (board->capture.outcome == KM_CAPTURE_COMPLETE)
 		return NULL;
 	return km_error_new(KM_ERROR_OS, "incomplete: %s", board->capture.why);
