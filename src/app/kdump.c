@@ -13,6 +13,7 @@ static const struct km_subcommand verbs[] = {
 	{"size", "how much memory a crash kernel needs here, measured", kdump_size},
 	{"rehearse", "a crash in a virtual machine, from the panic to the opened dump",
 	 kdump_rehearse},
+	{"trigger", "crash this machine on purpose", kdump_trigger},
 	{"build", "make the image that the capture kernel runs", kdump_build},
 	{"arm", "load the capture kernel and its image (building that, if need be)", kdump_arm},
 	{"disarm", "unload it", kdump_disarm},

@@ -74,6 +74,7 @@ void kdump_out_time(struct km_out *out, u64 seconds);
 int kdump_check(int argc, char **argv);
 int kdump_size(int argc, char **argv);
 int kdump_rehearse(int argc, char **argv);
+int kdump_trigger(int argc, char **argv);
 int kdump_build(int argc, char **argv);
 int kdump_arm(int argc, char **argv);
 int kdump_disarm(int argc, char **argv);

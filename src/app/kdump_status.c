@@ -43,6 +43,8 @@ struct status_record {
 	const struct crash_record *crash;
 	bool unclean;
 	u64 unclean_since;
+	const char *trigger;
+	u64 trigger_time;
 };
 
 static const struct km_field step_fields[] = {
@@ -123,6 +125,10 @@ static const struct km_field status_fields[] = {
 	STATUS(unclean, KM_FIELD_BOOL,
 	       "an armed boot ended otherwise than in order, and no crash accounts for it"),
 	STATUS(unclean_since, KM_FIELD_U64, "when that boot was armed, seconds since 1970"),
+	STATUS(trigger, KM_FIELD_TEXT,
+	       "what became of the crash that `kdump trigger` asked for last: \"captured\", "
+	       "\"captured in part\", \"not captured\", \"the machine lives on\"; null: none was"),
+	STATUS(trigger_time, KM_FIELD_U64, "when it was asked for, seconds since 1970; 0: never"),
 };
 
 /* ---- text ------------------------------------------------------------------------------------------ */
@@ -185,6 +191,11 @@ static void text_status(struct km_out *out, const void *record)
 		text_crash(out, r->crash);
 	else
 		km_outf(out, "LAST CRASH: none is known\n");
+	if (r->trigger) {
+		km_outf(out, " TRIGGERED: ");
+		kdump_out_time(out, r->trigger_time);
+		km_outf(out, ", on purpose: %s\n", r->trigger);
+	}
 	if (r->unclean) {
 		km_outf(out, "   UNCLEAN: the boot that was armed on ");
 		kdump_out_time(out, r->unclean_since);
@@ -258,6 +269,9 @@ static struct km_error *emit(struct kdump *k, const struct km_kdump_status *stat
 		.cpus = status->armed.cpus,
 	};
 	struct crash_record crash = {0};
+	struct km_trigger_record attempt = {0};
+	enum km_trigger_end end;
+	bool triggered = km_trigger_end(&k->tree, status, &attempt, &end);
 	const struct status_record r = {
 		.state = km_armed_state_text(status->state),
 		.why = status->why,
@@ -266,6 +280,8 @@ static struct km_error *emit(struct kdump *k, const struct km_kdump_status *stat
 		.crash = status->has_crash ? &crash : NULL,
 		.unclean = status->unclean,
 		.unclean_since = status->unclean_since,
+		.trigger = triggered ? km_trigger_end_text(end) : NULL,
+		.trigger_time = attempt.time,
 	};
 
 	if (status->has_crash && !fill_crash(&crash, status))

@@ -127,6 +127,36 @@ bool km_trigger_record_read(const struct km_tree *tree, struct km_trigger_record
 	return true;
 }
 
+const char *km_trigger_end_text(enum km_trigger_end end)
+{
+	static const char *const texts[] = {
+		[KM_TRIGGER_CAPTURED] = "captured",
+		[KM_TRIGGER_PARTLY] = "captured in part",
+		[KM_TRIGGER_LOST] = "not captured",
+		[KM_TRIGGER_SURVIVED] = "the machine lives on",
+	};
+
+	return texts[end];
+}
+
+bool km_trigger_end(const struct km_tree *tree, const struct km_kdump_status *status,
+		    struct km_trigger_record *ret, enum km_trigger_end *ret_end)
+{
+	bool survived;
+
+	if (!km_trigger_record_read(tree, ret, &survived))
+		return false;
+	if (survived)
+		*ret_end = KM_TRIGGER_SURVIVED;
+	else if (!status->has_crash || status->result.time < ret->time)
+		*ret_end = KM_TRIGGER_LOST;
+	else if (status->has_result && status->result.verdict == KM_OUTCOME_SAVED)
+		*ret_end = KM_TRIGGER_CAPTURED;
+	else
+		*ret_end = KM_TRIGGER_PARTLY;
+	return true;
+}
+
 bool km_trigger_sync(unsigned seconds)
 {
 	const struct timespec step = {.tv_nsec = 50 * 1000 * 1000};

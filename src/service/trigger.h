@@ -7,6 +7,7 @@
 #define KM_SERVICE_TRIGGER_H
 
 #include "base/base.h"
+#include "service/arm.h"
 #include "service/mounts.h"
 
 struct km_trigger_user {
@@ -40,6 +41,18 @@ struct km_error *km_trigger_record_write(const struct km_tree *tree) km_must_che
 /* False where none was made. *RET_SURVIVED: the machine still runs in the boot that was to die. */
 bool km_trigger_record_read(const struct km_tree *tree, struct km_trigger_record *ret,
 			    bool *ret_survived);
+
+/* What became of an attempt. */
+enum km_trigger_end {
+	KM_TRIGGER_CAPTURED, /* a whole dump of it is there */
+	KM_TRIGGER_PARTLY,   /* something of it is */
+	KM_TRIGGER_LOST,     /* the machine restarted, and nothing of it is found */
+	KM_TRIGGER_SURVIVED, /* the machine still runs in the boot that was to die */
+};
+const char *km_trigger_end_text(enum km_trigger_end end);
+/* By the last crash that STATUS knows of. False where no attempt is written down. */
+bool km_trigger_end(const struct km_tree *tree, const struct km_kdump_status *status,
+		    struct km_trigger_record *ret, enum km_trigger_end *ret_end);
 
 /* sync(2) in a child that is waited for SECONDS at most: a disk that hangs is often the reason for
  * all this. False where it did not end. */

@@ -86,6 +86,40 @@ static void test_sync_ends(void **state)
 	assert_true(km_trigger_sync(60));
 }
 
+static enum km_trigger_end end_of(const struct km_kdump_status *status)
+{
+	struct km_trigger_record record;
+	enum km_trigger_end end;
+
+	assert_true(km_trigger_end(&t.tree, status, &record, &end));
+	return end;
+}
+
+static void test_what_became_of_it(void **state)
+{
+	struct km_kdump_status status = {0};
+	struct km_trigger_record record;
+	enum km_trigger_end end;
+
+	(void)state;
+	assert_false(km_trigger_end(&t.tree, &status, &record, &end));
+	test_tree_put(
+		&t, "/var/lib/kmortem/trigger",
+		"time=1800000000\nboot=11111111-2222-3333-4444-555555555555\nrelease=6.12.0\n");
+	assert_int_equal(end_of(&status), KM_TRIGGER_SURVIVED);
+	test_tree_put(&t, "/proc/sys/kernel/random/boot_id",
+		      "99999999-2222-3333-4444-555555555555\n");
+	assert_int_equal(end_of(&status), KM_TRIGGER_LOST);
+	status.has_crash = status.has_result = true;
+	status.result.verdict = KM_OUTCOME_SAVED;
+	status.result.time = 1799999999; /* of an earlier crash */
+	assert_int_equal(end_of(&status), KM_TRIGGER_LOST);
+	status.result.time = 1800000005;
+	assert_int_equal(end_of(&status), KM_TRIGGER_CAPTURED);
+	status.result.verdict = KM_OUTCOME_LOG;
+	assert_int_equal(end_of(&status), KM_TRIGGER_PARTLY);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
