@@ -102,7 +102,10 @@ static void test_what_became_of_it(void **state)
 	enum km_trigger_end end;
 
 	(void)state;
+	test_tree_put(&t, "/var/lib/kmortem/trigger", "nonsense");
 	assert_false(km_trigger_end(&t.tree, &status, &record, &end));
+	test_tree_put(&t, "/proc/sys/kernel/random/boot_id",
+		      "11111111-2222-3333-4444-555555555555\n");
 	test_tree_put(
 		&t, "/var/lib/kmortem/trigger",
 		"time=1800000000\nboot=11111111-2222-3333-4444-555555555555\nrelease=6.12.0\n");
@@ -125,6 +128,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_survey),
 		cmocka_unit_test(test_the_record),
+		cmocka_unit_test(test_what_became_of_it),
 		cmocka_unit_test(test_sync_ends),
 	};
 
