@@ -18,6 +18,7 @@ int main(int argc, char **argv)
 		{"lzma", sample_lzma, sizeof(sample_lzma)},
 		{"lzo", sample_lzo, sizeof(sample_lzo)},
 		{"lz4", sample_lz4, sizeof(sample_lz4)},
+		{"lz4-frame", sample_lz4_frame, sizeof(sample_lz4_frame)},
 		{"zstd", sample_zstd, sizeof(sample_zstd)},
 	};
 

@@ -55,6 +55,7 @@ static const struct packing {
 	{KM_PACKED_LZMA, "lzma", "\x5d\0\0", 3, km_unpack_lzma},
 	{KM_PACKED_LZO, "lzo", "\x89LZO\0\r\n\x1a\n", 9, km_unpack_lzo},
 	{KM_PACKED_LZ4, "lz4", "\x02\x21\x4c\x18", 4, km_unpack_lz4},
+	{KM_PACKED_LZ4, "lz4", "\x04\x22\x4d\x18", 4, km_unpack_lz4_frame},
 	{KM_PACKED_ZSTD, "zstd", "\x28\xb5\x2f\xfd", 4, km_unpack_zstd},
 };
 

@@ -26,6 +26,8 @@ struct km_error *km_unpack_lzo(const u8 *data, size_t size,
 			       struct km_unpack_room *room) km_must_check;
 struct km_error *km_unpack_lz4(const u8 *data, size_t size,
 			       struct km_unpack_room *room) km_must_check;
+struct km_error *km_unpack_lz4_frame(const u8 *data, size_t size,
+				     struct km_unpack_room *room) km_must_check;
 struct km_error *km_unpack_bzip2(const u8 *data, size_t size,
 				 struct km_unpack_room *room) km_must_check;
 /* Both of .xz and the older .lzma. */

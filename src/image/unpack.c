@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The seven ways in which kernels and initramfs are packed. zlib, zstd and lzo are linked for pages
+ * The ways in which kernels and initramfs are packed. zlib, zstd and lzo are linked for pages
  * anyway. bzip2, lzma and lz4 are met once in a program's life, so their libraries are opened then; the
  * few functions of them are declared here as their manuals give them, which have not changed since their
  * first stable releases.
@@ -232,7 +232,7 @@ static struct km_error *function(void *library, const char *name, void *slot)
 }
 
 /*
- * lz4's "legacy" frame (lz4's doc/lz4_Frame_format.md), the only one that kernels are packed with: the
+ * lz4's "legacy" frame (lz4's doc/lz4_Frame_format.md), the one that the kernel's own build packs with: the
  * magic, then blocks that unpack to 8 MiB each but for the last, each behind its packed size. Nothing
  * marks the end; in a bzImage, four bytes of another meaning follow.
  */
@@ -267,6 +267,57 @@ struct km_error *km_unpack_lz4(const u8 *data, size_t size, struct km_unpack_roo
 		room->size += (size_t)n;
 	}
 	return r.pos == sizeof(u32) ? cut_short() : NULL;
+}
+
+struct lz4_frames {
+	size_t (*create)(void **context, unsigned version);
+	size_t (*release)(void *context);
+	size_t (*go)(void *context, void *to, size_t *to_size, const void *from, size_t *from_size,
+		     const void *options);
+	unsigned (*is_error)(size_t code);
+};
+
+static struct km_error *lz4_run(const struct lz4_frames *f, void *context, const u8 *data,
+				size_t size, struct km_unpack_room *room)
+{
+	size_t hint = 1; /* bytes that it would like to have next; 0: the frame has ended */
+
+	while (hint) {
+		size_t taken = size, made;
+
+		KM_TRY(km_unpack_grow(room));
+		made = room->capacity - room->size;
+		hint = f->go(context, room->data + room->size, &made, data, &taken, NULL);
+		if (f->is_error(hint))
+			return damaged();
+		data += taken;
+		size -= taken;
+		room->size += made;
+		if (hint && !taken && !made)
+			return cut_short();
+	}
+	return NULL;
+}
+
+/* lz4's newer frame, which `lz4 vmlinux` makes: it has an end, and checksums. */
+struct km_error *km_unpack_lz4_frame(const u8 *data, size_t size, struct km_unpack_room *room)
+{
+	enum { FRAME_VERSION = 100 }; /* LZ4F_VERSION, of all versions so far */
+	km_cleanup(close_library_p) void *library = NULL;
+	struct lz4_frames f = {0};
+	void *context = NULL;
+	struct km_error *error;
+
+	KM_TRY(open_library("liblz4.so.1", &library));
+	KM_TRY(function(library, "LZ4F_createDecompressionContext", &f.create));
+	KM_TRY(function(library, "LZ4F_freeDecompressionContext", &f.release));
+	KM_TRY(function(library, "LZ4F_decompress", &f.go));
+	KM_TRY(function(library, "LZ4F_isError", &f.is_error));
+	if (f.is_error(f.create(&context, FRAME_VERSION)))
+		return km_error_nomem();
+	error = lz4_run(&f, context, data, size, room);
+	f.release(context);
+	return error;
 }
 
 struct bzip2_stream {

@@ -18,6 +18,7 @@ static const struct sample {
 	{KM_PACKED_LZMA, sample_lzma, sizeof(sample_lzma), false},
 	{KM_PACKED_LZO, sample_lzo, sizeof(sample_lzo), false},
 	{KM_PACKED_LZ4, sample_lz4, sizeof(sample_lz4), false},
+	{KM_PACKED_LZ4, sample_lz4_frame, sizeof(sample_lz4_frame), true},
 	{KM_PACKED_ZSTD, sample_zstd, sizeof(sample_zstd), true},
 };
 
