@@ -116,6 +116,10 @@ struct km_error *km_options_check(struct km_load_build *build, const struct km_i
 	if (request->entry_32bit && request->real_mode)
 		return km_error_new(KM_ERROR_USAGE,
 				    "--entry-32bit and --real-mode contradict each other");
+	if (request->entry_set)
+		KM_TRY(km_plan_note(plan,
+				    "--entry is for --load-jump-back-helper; a kernel itself says "
+				    "where it is entered"));
 	if (request->hotplug && !crash)
 		KM_TRY(km_plan_note(plan, "--hotplug is for -p; here it has no meaning"));
 	if (request->core_headers && !crash)

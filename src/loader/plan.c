@@ -181,13 +181,16 @@ static struct km_error *keep_gaps(struct km_load_build *build)
 {
 	const struct km_load_request *request = build->request;
 	struct km_load_plan *plan = build->plan;
-	u64 at = request->mem_min;
+	/* Whole pages inside of the limits; --mem-min=UINT64_MAX leaves none. */
+	u64 max = request->mem_max / KM_PAGE * KM_PAGE;
+	u64 at = km_min(request->mem_min, max);
 
 	if (!request->preserve_context)
 		return NULL;
-	for (size_t i = 0; i <= plan->segments.count && at < request->mem_max; i++) {
+	at = (at + KM_PAGE - 1) / KM_PAGE * KM_PAGE;
+	for (size_t i = 0; i <= plan->segments.count && at < max; i++) {
 		bool last = i == plan->segments.count;
-		u64 end = last ? request->mem_max : plan->segments.data[i].start;
+		u64 end = last ? max : plan->segments.data[i].start;
 		struct km_segment gap = {.start = at, .purpose = KM_SEGMENT_BACKUP};
 
 		at = last ? end : end + plan->segments.data[i].memory_size;

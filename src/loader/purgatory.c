@@ -87,6 +87,7 @@ static struct km_error *set_regions(struct km_purgatory_params *params,
 	km_vec_for_each (&build->plan->segments, segment) {
 		struct km_purgatory_region *region = &params->regions[params->n_regions];
 
+		segment->in_digest = segment->in_digest && !build->request->no_checks;
 		if (!segment->in_digest || !segment->size)
 			continue;
 		if (params->n_regions == KM_PURGATORY_REGIONS)
@@ -99,8 +100,7 @@ static struct km_error *set_regions(struct km_purgatory_params *params,
 		region->size = segment->size;
 		snprintf(region->name, sizeof(region->name), "%s",
 			 km_segment_purpose_text(segment->purpose));
-		if (!build->request->no_checks)
-			km_sha256(segment->bytes, segment->size, region->digest);
+		km_sha256(segment->bytes, segment->size, region->digest);
 		params->n_regions++;
 	}
 	return NULL;

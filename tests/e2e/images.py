@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 import zlib
 
+from conftest import ROOT
 from guest import fetch_kernel, run_program
 from kmlab import archive
 
@@ -72,5 +73,20 @@ def uki(series, cmdline, initrd):
             at += len(data)
         target = os.path.join(folder, 'uki')
         run_program(['objcopy', *words, base, target])
+        with open(target, 'rb') as file:
+            return file.read()
+
+
+def multiboot(kind):
+    """The kernel in tests/e2e/multiboot; KIND is multiboot or multiboot2."""
+    source = os.path.join(ROOT, 'tests', 'e2e', 'multiboot')
+    with tempfile.TemporaryDirectory() as folder:
+        unit, target = os.path.join(folder, 'kernel.o'), os.path.join(folder, 'kernel')
+        run_program(['gcc', '-m32', '-O1', '-ffreestanding', '-fno-pic', '-fno-stack-protector',
+                     '-fcf-protection=none', '-mno-sse', '-Wall', '-Wextra', '-Werror',
+                     *(['-DMULTIBOOT2'] if kind == 'multiboot2' else []), '-c',
+                     os.path.join(source, 'kernel.c'), '-o', unit])
+        run_program(['ld', '-m', 'elf_i386', '-z', 'noexecstack', '--build-id=none', '-T',
+                     os.path.join(source, 'kernel.lds'), unit, '-o', target])
         with open(target, 'rb') as file:
             return file.read()

@@ -2,15 +2,17 @@
 """The table of machines on which kernels are loaded, started and left by a panic, and one run of it: the first
 kernel starts a second one (-l, -e), that one loads a capture kernel (-p) and dies, and the capture kernel reads
 /proc/vmcore. Both loads go by the system call that is asked for."""
+import os
 import tempfile
 
 from conftest import PROGRAM
-from guest import boot_guest, capture_initramfs
+from guest import boot_guest, capture_initramfs, run_program
 from kmlab import boot
 from kmlab.guest import DISK_MODULES
 
 CONSOLE = 'console=ttyS0,115200 rdinit=/init panic=1'
 CRASHKERNEL = 'crashkernel=160M'
+MEMORY = 768  # MiB
 # All but the named have two CPUs, 768 MiB, one node, a BIOS and KASLR.
 MACHINES = {
     'plain': {},
@@ -60,10 +62,22 @@ kmortem /proc/vmcore -c 'sys; bt' 2>&1 | section bt
 '''
 
 
-def run(series, machine, call, disk=None):
-    """boot.Result of one case. DISK is a blank raw image to which the vmcore is copied."""
+def run(series, machine, call, vmcore=None):
+    """boot.Result of one case. VMCORE is a file that gets the capture kernel's /proc/vmcore."""
+    if not vmcore:
+        return _run(series, machine, call, None)
+    with tempfile.NamedTemporaryFile(suffix='.img', dir=os.path.dirname(vmcore)) as disk:
+        boot.make_disk(disk.name, MACHINES[machine].get('memory', MEMORY) + 128, kind='')
+        result = _run(series, machine, call, disk.name)
+        if 'vmcore-size' in result.sections:
+            run_program(['cp', '--sparse=always', disk.name, vmcore])
+            os.truncate(vmcore, int(result.sections['vmcore-size']))
+    return result
+
+
+def _run(series, machine, call, disk):
     options = dict(MACHINES[machine])
-    memory = options.setdefault('memory', 768)
+    memory = options.setdefault('memory', MEMORY)
     words = {'@CALL@': CALLS[call], '@APPEND@': options.pop('append', '')}
 
     def filled(script):
@@ -78,15 +92,3 @@ def run(series, machine, call, disk=None):
                       append=f'{CRASHKERNEL} {words["@APPEND@"]}', modules=(),
                       disks=[(disk, 'vmcore')] if disk else [], deadline=900 if memory > 2048 else 600,
                       **options)
-
-
-def run_with_vmcore(series, machine, call, target):
-    """The same, with the capture kernel's /proc/vmcore in the file TARGET, cut to its size."""
-    with tempfile.NamedTemporaryFile(suffix='.img') as disk:
-        boot.make_disk(disk.name, MACHINES[machine].get('memory', 768) + 128, kind='')
-        result = run(series, machine, call, disk.name)
-        size = int(result.sections['vmcore-size'])
-        boot.run_program(['cp', '--sparse=always', disk.name, target])
-    with open(target, 'r+b') as file:
-        file.truncate(size)
-    return result

@@ -2,10 +2,12 @@
 """Loading and starting kernels on real machines: a second kernel by kexec_file_load, a crash kernel in that
 one, a panic, and the capture kernel's report; what is refused, and why; what is loaded stays loaded."""
 import json
+import struct
 
 import pytest
-from conftest import KERNELS, PROGRAM
+from conftest import KERNELS, PROGRAM, parse_stream
 from guest import boot_guest, capture_initramfs
+from images import multiboot
 
 CONSOLE = 'console=ttyS0,115200 rdinit=/init panic=1'
 
@@ -31,10 +33,18 @@ try kexec-status kexec -S
 try kexec-status-l kexec -S -l
 try exec-crash-only kmortem exec
 truncate -s 400M /huge
+truncate -s 64M /large
 try huge-file kmortem load -p -s /vmlinuz --initrd=/huge
 try huge-parts kmortem load -p -c /vmlinuz --initrd=/huge
 try bad-option kexec --no-such-option
+kmortem load -l /vmlinuz --command-line=first
+try bad-truncated kmortem load -p /truncated
+try bad-overlap kmortem load /overlap
+try bad-wrap kmortem load /wrap
+try bad-line kmortem load -l /vmlinuz --command-line="$(printf '%03000d' 0)"
+try bad-modules kmortem load /multiboot $(for i in $(seq 16); do echo --module=/bin/section; done)
 try still-loaded kmortem status --json
+kmortem --json -c 'kexec -l' | section still-first
 try debug kmortem load -l -d -i /vmlinuz --command-line=quiet
 try unload-crash kexec -p -u
 try region kexec --print-ckr-size
@@ -43,6 +53,17 @@ try unload kmortem unload -c
 try status-unloaded kmortem status -l
 try load kmortem load -s /vmlinuz --initrd=/second --initrd=/more \\
 	--command-line="{CONSOLE} crashkernel=160M second=1"
+# The lock is held while the kernel reads the initrd.
+kmortem load -p -s /vmlinuz --initrd=/large &
+tries=0
+while [ $tries -lt 400 ] && kmortem unload -p > /tmp/busy 2>&1; do
+	tries=$((tries + 1))
+done
+wait
+{{ cat /tmp/busy; echo exit 1; }} | section busy
+echo 1 > /proc/sys/kernel/kexec_load_disabled
+try disabled-load kmortem load /vmlinuz
+try disabled-unload kmortem unload
 try status-loaded kmortem status -l
 kmortem exec
 '''
@@ -72,13 +93,24 @@ def more_archive(text):
     return entry('more', text, 0o100644) + entry('TRAILER!!!', b'', 0) + b'\0'
 
 
+def elf(*loads):
+    """A 64-bit ELF executable with PT_LOADs of (physical address, size) and 16 bytes each."""
+    header = struct.pack('<16sHHIQQQIHHHHHH', b'\x7fELF\2\1\1', 2, 62, 1, loads[0][0], 64, 0, 0, 64, 56,
+                         len(loads), 0, 0, 0)
+    rows = b''.join(struct.pack('<IIQQQQQQ', 1, 7, 4096, address, address, 16, size, 4096)
+                    for address, size in loads)
+    return (header + rows).ljust(4096 + 16, b'\0')
+
+
 @pytest.fixture(scope='module', params=KERNELS)
 def chain(request):
     series = request.param
     capture = capture_initramfs(series, CAPTURE, [PROGRAM])
     second = capture_initramfs(series, SECOND, [PROGRAM], files={'capture': capture}, with_kernel=True)
     return boot_guest(series, FIRST, with_kernel=True, programs=[PROGRAM],
-                      files={'second': second, 'more': more_archive(b'came along\n')},
+                      files={'second': second, 'more': more_archive(b'came along\n'),
+                             'overlap': elf((0x1000000, 0x3000), (0x1002fff, 0x1000)),
+                             'wrap': elf((2 ** 64 - 0x1000, 0x2000)), 'multiboot': multiboot('multiboot')},
                       append='crashkernel=160M', memory=1024, deadline=300)
 
 
@@ -132,10 +164,38 @@ def test_too_large_for_the_reservation(chain):
         assert 'larger crashkernel=' in text
 
 
+def test_bad_input_is_told(chain):
+    for section, text in (
+            ('bad-truncated', 'truncated: its header promises '),
+            ('bad-overlap', 'the segment at 0x1002fff overlaps the one before it, which ends at 0x1003000'),
+            ('bad-wrap', 'wraps around'),
+            ('bad-modules', 'more than 16 segments; kexec_load takes no more')):
+        assert text in said(chain, section, 1), section
+    assert 'the command line has 3000 bytes' in said(chain, 'bad-line', 2)
+
+
 def test_what_was_loaded_is_still_loaded(chain):
+    """After all that did not fit, was damaged or had no meaning."""
     status = json.loads(said(chain, 'still-loaded', 1))['records'][0]
-    assert status['crash_loaded'] and not status['loaded']
+    assert status['crash_loaded'] and status['loaded']
     assert status['crash_size'] == 160 << 20
+    image = parse_stream(chain.sections['still-first'])[0]['records'][0]
+    assert image['boot_params']['command_line'] == 'first'
+
+
+def test_busy_with_another_load(chain):
+    assert 'Device or resource busy' in chain.sections['busy']
+    assert causes(said(chain, 'busy', 1)) == [
+        'the kernel is busy with another load, unload or change of kexec_crash_size']
+    assert 'cure: try again when it is done (another kexec, kdump or systemd service)' in chain.sections['busy']
+
+
+def test_switched_off_until_the_next_boot(chain):
+    for section in ('disabled-load', 'disabled-unload'):
+        text = said(chain, section, 1)
+        assert causes(text) == [
+            'kernel.kexec_load_disabled is 1: until the next boot nobody may load or unload a kernel']
+        assert 'cure: reboot, and load before it is set (sysctl, a hardening profile' in text
 
 
 def test_no_option_goes_unsaid(chain):

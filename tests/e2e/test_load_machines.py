@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Each machine of load_matrix.py by each system call on each kernel: what the second kernel is told of the
-machine is what the first one knew, and the capture kernel comes up and shows who died."""
+machine is what the first one knew, and the capture kernel comes up and shows who died. KMORTEM_VMCORES names a
+folder that gets each case's /proc/vmcore (tests/peers/loads)."""
+import os
 import re
 
 import pytest
@@ -16,7 +18,9 @@ class Case:
         self.machine, self.call = machine, call
         self.options = MACHINES[machine]
         self.append = self.options.get('append', '')
-        self.result = run(series, machine, call)
+        folder = os.environ.get('KMORTEM_VMCORES')
+        name = f'{series}-{machine}-{call}'
+        self.result = run(series, machine, call, os.path.join(folder, name) if folder else None)
 
     def said(self, name):
         assert name in self.result.sections, self.result.console[-3000:]
