@@ -73,6 +73,10 @@ struct km_arch {
 	 */
 	enum km_status (*translate)(struct km_space *space, u64 vaddr, u64 *ret_paddr,
 				    u64 *ret_left, struct km_walk_step *steps, size_t *ret_n_steps);
+	/* How many levels of tables a translation in SPACE passes at most; a table fills a page. */
+	unsigned (*levels)(const struct km_space *space);
+	/* The physical address in an entry, without its flags. */
+	u64 (*entry_address)(const struct km_space *space, u64 entry);
 	/* The registers in a note's elf_prstatus (NT_PRSTATUS); false where it is too short. */
 	bool (*regs_from_prstatus)(const u8 *desc, size_t size, s32 *ret_pid, struct km_regs *ret);
 	/* … in QEMU's own CPU note, which has the control registers too. */
@@ -127,6 +131,8 @@ struct km_space {
 };
 #define KM_NO_ROOT (~(u64)0)
 
+/* How many bytes of addresses an entry covers that a translation reads in its step STEP, the first being 1. */
+u64 km_space_step_bytes(const struct km_space *space, unsigned step);
 enum km_status km_space_translate(struct km_space *space, u64 vaddr, u64 *ret_paddr, u64 *ret_left);
 /* As km_image_read() and its kin, for virtual addresses; reads may cross pages. */
 enum km_status km_space_read(struct km_space *space, u64 vaddr, void *buf, size_t len);

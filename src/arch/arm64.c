@@ -43,7 +43,7 @@ static bool arm64_is_canonical(const struct km_space *space, u64 vaddr)
  * upper bits where the granule leaves room: 12 to 15 with 64 KiB; 8 and 9, with 48 and 49 in place,
  * with smaller granules when virtual addresses have 52 bits too (LPA2).
  */
-static u64 entry_address(const struct km_space *space, u64 entry)
+static u64 arm64_entry_address(const struct km_space *space, u64 entry)
 {
 	unsigned shift = page_shift_of(space);
 	u64 low = ~(u64)0 << shift;
@@ -55,12 +55,20 @@ static u64 entry_address(const struct km_space *space, u64 entry)
 	return entry & 0x0000ffffffffffffULL & low;
 }
 
+static unsigned arm64_levels(const struct km_space *space)
+{
+	unsigned shift = page_shift_of(space), bits = shift - 3;
+
+	return (va_bits_of(space) - shift + bits - 1) / bits;
+}
+
 static enum km_status arm64_translate(struct km_space *space, u64 vaddr, u64 *ret_paddr,
-				      u64 *ret_left, struct km_walk_step *steps, size_t *ret_n_steps)
+				      u64 *ret_left, struct km_walk_step *steps,
+				      size_t *ret_n_steps)
 {
 	static const char *const names[MAX_LEVELS] = {"PTE", "PMD", "PUD", "P4D", "PGD"};
 	unsigned shift = page_shift_of(space), bits = shift - 3, va_bits = va_bits_of(space);
-	int top = (int)((va_bits - shift + bits - 1) / bits) - 1;
+	int top = (int)arm64_levels(space) - 1;
 	u64 table = space->root;
 	size_t n_steps = 0;
 
@@ -83,14 +91,16 @@ static enum km_status arm64_translate(struct km_space *space, u64 vaddr, u64 *re
 			*ret_n_steps = n_steps;
 		}
 		if (!(entry & ENTRY_VALID))
-			return entry && vaddr < arm64_kernel_start(space) ? KM_SWAPPED : KM_UNMAPPED;
+			return entry && vaddr < arm64_kernel_start(space) ? KM_SWAPPED
+									  : KM_UNMAPPED;
 		if (level && entry & ENTRY_TABLE) {
-			table = entry_address(space, entry);
+			table = arm64_entry_address(space, entry);
 			continue;
 		}
 		if (!level && !(entry & ENTRY_TABLE))
 			return KM_CORRUPT;
-		*ret_paddr = (entry_address(space, entry) & ~(size - 1)) | (vaddr & (size - 1));
+		*ret_paddr =
+			(arm64_entry_address(space, entry) & ~(size - 1)) | (vaddr & (size - 1));
 		*ret_left = size - (vaddr & (size - 1));
 		return KM_OK;
 	}
@@ -107,8 +117,7 @@ static void load_regs(const u8 *bytes, struct km_regs *ret)
 		km_regs_set(ret, i, km_load64(bytes + 8 * i));
 }
 
-static bool arm64_regs_from_prstatus(const u8 *desc, size_t size, s32 *ret_pid,
-				     struct km_regs *ret)
+static bool arm64_regs_from_prstatus(const u8 *desc, size_t size, s32 *ret_pid, struct km_regs *ret)
 {
 	if (size < PRSTATUS_REGS + KM_ARM64_N_REGS * 8)
 		return false;
@@ -171,9 +180,9 @@ static u64 arm64_strip_signature(const struct km_space *space, u64 address)
 static const char *arm64_register_name(unsigned n)
 {
 	static const char *const names[KM_ARM64_N_REGS] = {
-		"x0",  "x1",  "x2",  "x3",  "x4",  "x5",  "x6",  "x7",	"x8",
-		"x9",  "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17",
-		"x18", "x19", "x20", "x21", "x22", "x23", "x24", "x25", "x26",
+		"x0",  "x1",  "x2",  "x3",  "x4",  "x5",  "x6",	    "x7",  "x8",
+		"x9",  "x10", "x11", "x12", "x13", "x14", "x15",    "x16", "x17",
+		"x18", "x19", "x20", "x21", "x22", "x23", "x24",    "x25", "x26",
 		"x27", "x28", "x29", "x30", "sp",  "pc",  "pstate",
 	};
 
@@ -190,6 +199,8 @@ const struct km_arch km_arch_arm64 = {
 	.kernel_start = arm64_kernel_start,
 	.is_canonical = arm64_is_canonical,
 	.translate = arm64_translate,
+	.levels = arm64_levels,
+	.entry_address = arm64_entry_address,
 	.regs_from_prstatus = arm64_regs_from_prstatus,
 	.regs_from_qemu = arm64_regs_from_qemu,
 	.pt_regs_size = KM_ARM64_N_REGS * 8,

@@ -4,6 +4,15 @@
 
 #include "arch/arch.h"
 
+u64 km_space_step_bytes(const struct km_space *space, unsigned step)
+{
+	unsigned shift = space->page_shift ? space->page_shift : space->arch->page_shift;
+	unsigned levels = space->arch->levels(space);
+
+	/* A table fills a page with entries of 8 bytes. */
+	return (u64)1 << (shift + (shift - 3) * (levels - km_min(step, levels)));
+}
+
 enum km_status km_space_translate(struct km_space *space, u64 vaddr, u64 *ret_paddr, u64 *ret_left)
 {
 	for (unsigned i = 0; i < space->n_windows; i++) {

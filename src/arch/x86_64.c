@@ -12,7 +12,7 @@
 
 enum {
 	ENTRY_PRESENT = 1 << 0,
-	ENTRY_PSE = 1 << 7,	  /* a large page; in a PTE the same bit is PAT */
+	ENTRY_PSE = 1 << 7,	 /* a large page; in a PTE the same bit is PAT */
 	ENTRY_PROTNONE = 1 << 8, /* of an entry that is not present: _PAGE_PROTNONE */
 };
 
@@ -21,6 +21,11 @@ enum {
 static unsigned levels_of(const struct km_space *space)
 {
 	return space->levels == 5 ? 5 : 4;
+}
+
+static u64 x86_entry_address(const struct km_space *space, u64 entry)
+{
+	return entry & ADDRESS_MASK & ~space->encryption_mask;
 }
 
 static u64 x86_kernel_start(const struct km_space *space)
@@ -60,8 +65,7 @@ static enum km_status x86_translate(struct km_space *space, u64 vaddr, u64 *ret_
 				    u64 *ret_left, struct km_walk_step *steps, size_t *ret_n_steps)
 {
 	static const char *const names[] = {"PTE", "PMD", "PUD", "P4D", "PGD"};
-	u64 mask = ADDRESS_MASK & ~space->encryption_mask;
-	u64 table = space->root & mask;
+	u64 table = x86_entry_address(space, space->root);
 	size_t n_steps = 0;
 
 	if (ret_n_steps)
@@ -81,12 +85,13 @@ static enum km_status x86_translate(struct km_space *space, u64 vaddr, u64 *ret_
 			/* A folded P4D (4 levels) is no level at all: the top one is the PGD. */
 			bool top = level == (int)levels_of(space) - 1;
 
-			steps[n_steps++] = (struct km_walk_step){top ? "PGD" : names[level], at, entry};
+			steps[n_steps++] =
+				(struct km_walk_step){top ? "PGD" : names[level], at, entry};
 			*ret_n_steps = n_steps;
 		}
 		bool leaf = level == 0 || entry & ENTRY_PSE;
 
-		address = entry & mask;
+		address = x86_entry_address(space, entry);
 		if (!(entry & ENTRY_PRESENT)) {
 			/* A table is never PROTNONE: only what maps memory can be. */
 			status = absent_entry(space, vaddr, entry, &address);
@@ -141,7 +146,7 @@ static bool x86_regs_from_qemu(const u8 *desc, size_t size, struct km_regs *ret)
 {
 	static const u8 order[18] = {
 		KM_X86_RAX, KM_X86_RBX, KM_X86_RCX, KM_X86_RDX, KM_X86_RSI, KM_X86_RDI,
-		KM_X86_RSP, KM_X86_RBP, KM_X86_R8, KM_X86_R9, KM_X86_R10, KM_X86_R11,
+		KM_X86_RSP, KM_X86_RBP, KM_X86_R8,  KM_X86_R9,	KM_X86_R10, KM_X86_R11,
 		KM_X86_R12, KM_X86_R13, KM_X86_R14, KM_X86_R15, KM_X86_RIP, KM_X86_EFLAGS,
 	};
 	static const u8 segments[6] = {KM_X86_CS, KM_X86_DS, KM_X86_ES,
@@ -246,9 +251,10 @@ static bool x86_saves_fp(const u8 *bytes)
 static const char *x86_register_name(unsigned n)
 {
 	static const char *const names[KM_X86_N_REGS] = {
-		"r15", "r14", "r13", "r12", "rbp", "rbx", "r11", "r10", "r9", "r8", "rax", "rcx",
-		"rdx", "rsi", "rdi", "orig_rax", "rip", "cs", "eflags", "rsp", "ss", "fs_base",
-		"gs_base", "ds", "es", "fs", "gs", "cr0", "cr2", "cr3", "cr4",
+		"r15", "r14", "r13",	"r12", "rbp", "rbx",	 "r11",	    "r10",
+		"r9",  "r8",  "rax",	"rcx", "rdx", "rsi",	 "rdi",	    "orig_rax",
+		"rip", "cs",  "eflags", "rsp", "ss",  "fs_base", "gs_base", "ds",
+		"es",  "fs",  "gs",	"cr0", "cr2", "cr3",	 "cr4",
 	};
 
 	return n < KM_X86_N_REGS ? names[n] : "?";
@@ -264,6 +270,8 @@ const struct km_arch km_arch_x86_64 = {
 	.kernel_start = x86_kernel_start,
 	.is_canonical = x86_is_canonical,
 	.translate = x86_translate,
+	.levels = levels_of,
+	.entry_address = x86_entry_address,
 	.regs_from_prstatus = x86_regs_from_prstatus,
 	.regs_from_qemu = x86_regs_from_qemu,
 	.pt_regs_size = PT_REGS_WORDS * 8,

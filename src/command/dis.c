@@ -56,7 +56,7 @@ static void dis_text(struct km_out *out, const void *record)
 		km_outf(out, "%-6s %s", r->mnemonic, r->operands);
 	if (r->status != KM_OK || !r->operands[0])
 		return;
-	if (r->i.has_target && !r->i.is_branch)
+	if (r->i.has_target && !r->i.target_shown)
 		km_outf(out, "        # 0x%" PRIx64, r->i.target);
 	if (r->target)
 		km_outf(out, " <%s>", r->target);
@@ -158,7 +158,7 @@ static void show_from(struct dis *d, u64 address, u64 end, u64 count)
 static bool is_padding(const struct km_instruction *i)
 {
 	return !strncmp(i->mnemonic, "nop", 3) || strstr(i->mnemonic, " nop") ||
-	       !strcmp(i->mnemonic, "int3") ||
+	       !strcmp(i->mnemonic, "int3") || !strcmp(i->mnemonic, "udf") ||
 	       (!strcmp(i->mnemonic, "xchg") && !strcmp(i->operands, "%ax,%ax"));
 }
 
@@ -351,9 +351,7 @@ static struct km_error *dis_run(struct km_session *session, struct km_args *args
 	if (o.lines)
 		km_complain(session,
 			    "source lines are in no dump: the instructions are shown without");
-	if (strcmp(km_kernel_arch(session->kernel)->name, "x86_64"))
-		return km_error_new(KM_ERROR_UNSUPPORTED, "only x86_64 is disassembled");
-	KM_TRY(km_disassembler_new(&engine));
+	KM_TRY(km_disassembler_new(km_kernel_arch(session->kernel)->machine, &engine));
 	d->session = session;
 	d->o = &o;
 	d->engine = engine;

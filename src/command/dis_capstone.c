@@ -6,11 +6,13 @@
  * length of an instruction's bytes.
  */
 #include <dlfcn.h>
+#include <elf.h>
 #include <string.h>
 
 #include "command/dis.h"
 
-enum { ARCH_X86 = 3, MODE_64 = 1 << 3, OPTION_SYNTAX = 1, SYNTAX_ATT = 2 };
+enum { ARM64_BYTES = 4 };
+enum { ARCH_ARM64 = 1, ARCH_X86 = 3, MODE_64 = 1 << 3, OPTION_SYNTAX = 1, SYNTAX_ATT = 2 };
 
 struct instruction_4 {
 	unsigned id;
@@ -35,7 +37,7 @@ struct instruction_5 {
 struct km_disassembler {
 	void *library;
 	size_t handle;
-	bool open;
+	bool open, is_arm64;
 	int major;
 	unsigned (*version)(int *major, int *minor);
 	int (*open_handle)(int arch, int mode, size_t *handle);
@@ -67,14 +69,30 @@ static bool resolve(struct km_disassembler *dis)
 	return true;
 }
 
-struct km_error *km_disassembler_new(struct km_disassembler **ret)
+static struct km_error *open_engine(struct km_disassembler *dis)
+{
+	if (dis->is_arm64 ? dis->open_handle(ARCH_ARM64, 0, &dis->handle)
+			  : dis->open_handle(ARCH_X86, MODE_64, &dis->handle))
+		return km_error_new(KM_ERROR_UNSUPPORTED, "this capstone library has no %s",
+				    dis->is_arm64 ? "arm64" : "x86");
+	dis->open = true;
+	if (!dis->is_arm64 && dis->option(dis->handle, OPTION_SYNTAX, SYNTAX_ATT))
+		return km_error_new(KM_ERROR_UNSUPPORTED,
+				    "this capstone library has no AT&T syntax");
+	return NULL;
+}
+
+struct km_error *km_disassembler_new(u16 machine, struct km_disassembler **ret)
 {
 	static const char *const libraries[] = {"libcapstone.so.5", "libcapstone.so.4"};
 	km_cleanup(km_disassembler_freep) struct km_disassembler *dis = calloc(1, sizeof(*dis));
 	int minor;
 
+	if (machine != EM_X86_64 && machine != EM_AARCH64)
+		return km_error_new(KM_ERROR_UNSUPPORTED, "only x86_64 and arm64 are disassembled");
 	if (!dis)
 		return km_error_nomem();
+	dis->is_arm64 = machine == EM_AARCH64;
 	for (size_t i = 0; i < KM_ARRAY_SIZE(libraries) && !dis->library; i++)
 		dis->library = dlopen(libraries[i], RTLD_NOW | RTLD_LOCAL);
 	if (!dis->library)
@@ -88,12 +106,7 @@ struct km_error *km_disassembler_new(struct km_disassembler **ret)
 	if (dis->major != 4 && dis->major != 5)
 		return km_error_new(KM_ERROR_UNSUPPORTED,
 				    "capstone %d is not known to us: 4 and 5 are", dis->major);
-	if (dis->open_handle(ARCH_X86, MODE_64, &dis->handle))
-		return km_error_new(KM_ERROR_UNSUPPORTED, "this capstone library has no x86");
-	dis->open = true;
-	if (dis->option(dis->handle, OPTION_SYNTAX, SYNTAX_ATT))
-		return km_error_new(KM_ERROR_UNSUPPORTED,
-				    "this capstone library has no AT&T syntax");
+	KM_TRY(open_engine(dis));
 	*ret = km_take(dis);
 	return NULL;
 }
@@ -132,22 +145,38 @@ static bool newer_instruction(const u8 *bytes, size_t len, u64 address, struct k
 	return false;
 }
 
+static void write_text(const struct km_disassembler *dis, const u8 *bytes, size_t size, u64 address,
+		       const char *mnemonic, const char *operands, struct km_instruction *ret)
+{
+	if (dis->is_arm64)
+		km_instruction_text_arm64(km_load32(bytes), address, mnemonic, operands, ret);
+	else
+		km_instruction_text(bytes, size, address, mnemonic, operands, ret);
+}
+
 bool km_disassemble(struct km_disassembler *dis, const u8 *bytes, size_t len, u64 address,
 		    struct km_instruction *ret)
 {
 	void *instructions = NULL;
 	size_t n = dis->disasm(dis->handle, bytes, len, address, 1, &instructions);
 
+	if (!n && dis->is_arm64) {
+		/* All are of one length: what is none does not hide the next. */
+		if (len < ARM64_BYTES)
+			return false;
+		km_instruction_text_arm64(km_load32(bytes), address, NULL, NULL, ret);
+		return true;
+	}
 	if (!n)
 		return newer_instruction(bytes, len, address, ret);
 	if (dis->major == 4) {
 		const struct instruction_4 *i = instructions;
 
-		km_instruction_text(bytes, i->size, address, i->mnemonic, i->operands, ret);
+		write_text(dis, bytes, i->size, address, i->mnemonic, i->operands, ret);
 	} else {
 		const struct instruction_5 *i = instructions;
 
-		km_instruction_text(bytes, i->size, address, i->mnemonic, i->operands, ret);
+		write_text(dis, bytes, i->size, address, i->mnemonic, i->operands, ret);
 	}
 	dis->free_instructions(instructions, n);
 	return true;

@@ -274,7 +274,7 @@ static void write_branch(struct text *t)
 
 	if (t->n_parts != 1 || !isdigit((unsigned char)part[0]))
 		return;
-	t->out->is_branch = t->out->has_target = true;
+	t->out->target_shown = t->out->has_target = true;
 	t->out->target = strtoull(part, NULL, 0);
 	snprintf(part, sizeof(t->parts[0]), "0x%" PRIx64, t->out->target);
 }
@@ -336,7 +336,7 @@ void km_instruction_text(const u8 *bytes, size_t size, u64 address, const char *
 	for (size_t i = 0; i < t.n_parts; i++) {
 		if (t.parts[i][0] == '$')
 			write_immediate(&t, t.parts[i], immediate_size(&t, suffix));
-		else if (!ret->is_branch && is_memory(t.parts[i]))
+		else if (!ret->target_shown && is_memory(t.parts[i]))
 			write_memory(&t, t.parts[i]);
 		len += (size_t)snprintf(ret->operands + len, sizeof(ret->operands) - len, "%s%s",
 					i ? "," : "", t.parts[i]);

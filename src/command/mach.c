@@ -165,7 +165,6 @@ static struct km_error *show_machine(struct km_session *session)
 	struct km_system system;
 	struct km_layout layout;
 	struct mach_record r = {.stacks = kinds};
-	u64 window;
 
 	km_system_read(k, &system);
 	km_layout_find(k, &layout);
@@ -180,14 +179,11 @@ static struct km_error *show_machine(struct km_session *session)
 	r.cpus = system.cpus_online;
 	r.hz = system.hz;
 	r.page_size = km_page_size(k);
-	r.direct_map = layout.direct_map;
+	r.direct_map = layout.direct_map_start;
 	r.vmalloc = layout.vmalloc;
-	r.vmemmap = layout.vmemmap;
+	r.vmemmap = layout.vmemmap_start;
 	r.image = layout.image;
-	/* Modules begin where the image's window ends, whose size VMCOREINFO tells. */
-	if (!km_vmcoreinfo_number(k, "NUMBER(KERNEL_IMAGE_SIZE)", &window) || window > (u64)1 << 30)
-		window = (u64)1 << 30;
-	r.modules = layout.image + window;
+	r.modules = layout.modules;
 	r.stack_size = km_thread_size(k);
 	km_emit(session->out, &mach_kind, &r);
 	return NULL;
@@ -253,14 +249,24 @@ static struct km_error *show_map(struct km_session *session)
 
 static struct km_error *show_cpus(struct km_session *session, int radix_letter)
 {
+	static const struct {
+		const char *variable, *type;
+	} known[] = {
+		{"cpu_info", "struct cpuinfo_x86 "},
+		{"cpu_data", "struct cpuinfo_arm64 "},
+	};
 	const struct km_format format = {.radix = km_radix(session, radix_letter),
 					 .job = session->job};
 	struct km_ctype type;
+	size_t i = 0;
 	u64 base;
 
-	if (!km_percpu_variable(session->kernel, "cpu_info", &type, &base))
+	while (i < KM_ARRAY_SIZE(known) &&
+	       !km_percpu_variable(session->kernel, known[i].variable, &type, &base))
+		i++;
+	if (i == KM_ARRAY_SIZE(known))
 		return km_error_new(KM_ERROR_MISSING,
-				    "this kernel has no per-CPU variable cpu_info");
+				    "this kernel has no per-CPU variable cpu_info or cpu_data");
 	for (unsigned cpu = 0; cpu < km_cpu_count(session->kernel); cpu++) {
 		struct km_value value;
 
@@ -268,7 +274,7 @@ static struct km_error *show_cpus(struct km_session *session, int radix_letter)
 		    !km_value_of_percpu(session->kernel, &type, base, cpu, &value))
 			continue;
 		km_outf(session->out, "CPU %u:\n", cpu);
-		km_emit_value(session, "struct cpuinfo_x86 ", "cpu_info", &value, &format, false);
+		km_emit_value(session, known[i].type, known[i].variable, &value, &format, false);
 		km_outf(session->out, "\n");
 	}
 	return NULL;
@@ -276,7 +282,7 @@ static struct km_error *show_cpus(struct km_session *session, int radix_letter)
 
 static const struct km_option mach_options[] = {
 	{'m', NULL, "the firmware's map of physical memory"},
-	{'c', NULL, "each CPU's struct cpuinfo_x86"},
+	{'c', NULL, "what the kernel knows of each CPU: struct cpuinfo_x86, cpuinfo_arm64"},
 	{'o', NULL, "the OPAL console's log: ppc64 only"},
 	{'x', NULL, "integers in hexadecimal"},
 	{'d', NULL, "integers in decimal"},

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* pte, ptov: page table entries and physical addresses, each by itself. */
+#include <elf.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,26 +9,60 @@
 #include "command/pte.h"
 #include "command/task_view.h"
 
+struct pte_flag {
+	u64 mask, value; /* the entry has it where entry & MASK is VALUE */
+	const char *name;
+};
+
 /* arch/x86/include/asm/pgtable_types.h */
 #define PTE_PRESENT  0x1ULL
 #define PTE_PROTNONE 0x100ULL
-#define PTE_ADDRESS  0x000ffffffffff000ULL
 
-static const struct {
-	u64 bit;
-	const char *name;
-} pte_flags[] = {
-	{PTE_PRESENT, "PRESENT"},
-	{0x2, "RW"},
-	{0x4, "USER"},
-	{0x8, "PWT"},
-	{0x10, "PCD"},
-	{0x20, "ACCESSED"},
-	{0x40, "DIRTY"},
-	{0x80, "PSE"},
-	{PTE_PROTNONE, "GLOBAL"},
-	{1ULL << 63, "NX"},
+static const struct pte_flag x86_flags[] = {
+	{PTE_PRESENT, PTE_PRESENT, "PRESENT"},
+	{0x2, 0x2, "RW"},
+	{0x4, 0x4, "USER"},
+	{0x8, 0x8, "PWT"},
+	{0x10, 0x10, "PCD"},
+	{0x20, 0x20, "ACCESSED"},
+	{0x40, 0x40, "DIRTY"},
+	{0x80, 0x80, "PSE"},
+	{PTE_PROTNONE | PTE_PRESENT, PTE_PROTNONE | PTE_PRESENT, "GLOBAL"},
+	/* Of an entry that is not present the same bit says that access was taken away. */
+	{PTE_PROTNONE | PTE_PRESENT, PTE_PROTNONE, "PROTNONE"},
+	{1ULL << 63, 1ULL << 63, "NX"},
 };
+
+/* arch/arm64/include/asm/pgtable-hwdef.h, pgtable-prot.h. What writes is a matter of two bits. */
+static const struct pte_flag arm64_flags[] = {
+	{0x1, 0x1, "VALID"},
+	{0x40, 0x40, "USER"},
+	{0x80, 0x80, "RDONLY"},
+	{0x300, 0x300, "SHARED"},
+	{0x400, 0x400, "AF"},
+	{0x800, 0x800, "NG"},
+	{1ULL << 51, 1ULL << 51, "WRITE"},
+	{1ULL << 52, 1ULL << 52, "CONT"},
+	{1ULL << 53, 1ULL << 53, "PXN"},
+	{1ULL << 54, 1ULL << 54, "UXN"},
+	{1ULL << 55, 1ULL << 55, "DIRTY"},
+	{1ULL << 56, 1ULL << 56, "SPECIAL"},
+};
+
+static void add_flag(const char *name, struct km_pte_record *ret)
+{
+	size_t len = strlen(ret->flag_bytes);
+
+	snprintf(ret->flag_bytes + len, sizeof(ret->flag_bytes) - len, "%s%s", len ? "|" : "",
+		 name);
+}
+
+static void add_flags(const struct pte_flag *flags, size_t n, u64 entry, struct km_pte_record *ret)
+{
+	for (size_t i = 0; i < n; i++)
+		if ((entry & flags[i].mask) == flags[i].value)
+			add_flag(flags[i].name, ret);
+}
 
 /*
  * A swap entry keeps its type in the top 5 bits and its offset inverted from bit 14 on
@@ -41,37 +76,44 @@ static void swap_text(u64 entry, struct km_pte_record *ret)
 		 ~entry << 5 >> 14);
 }
 
+static void decode_arm64(const struct km_space *space, u64 entry, struct km_pte_record *ret)
+{
+	/* With addresses of 52 bits the bits of SHARED hold two of them. */
+	u64 address_bits = space->arch->entry_address(space, 0x300) ? 0x300 : 0;
+
+	if (ret->present)
+		add_flags(arm64_flags, KM_ARRAY_SIZE(arm64_flags), entry & ~address_bits, ret);
+	else
+		add_flag("not present", ret);
+}
+
+static void decode_x86(u64 entry, struct km_pte_record *ret)
+{
+	if (entry & (PTE_PRESENT | PTE_PROTNONE)) {
+		add_flags(x86_flags, KM_ARRAY_SIZE(x86_flags), entry, ret);
+		return;
+	}
+	ret->physical = 0;
+	swap_text(entry, ret);
+}
+
 void km_pte_decode(struct km_session *session, u64 entry, u64 size, struct km_pte_record *ret)
 {
-	u64 mask = PTE_ADDRESS & ~km_kernel_space(session->kernel)->encryption_mask;
-	size_t len = 0;
+	const struct km_space *space = km_kernel_space(session->kernel);
 
 	*ret = (struct km_pte_record){
 		.entry = entry,
-		.physical = entry & mask & ~(size - 1),
+		.physical = space->arch->entry_address(space, entry) & ~(size - 1),
+		/* The lowest bit of both architectures. */
 		.present = entry & PTE_PRESENT,
 	};
 	ret->flags = ret->flag_bytes;
-	if (!entry) {
-		snprintf(ret->flag_bytes, sizeof(ret->flag_bytes), "no mapping");
-		return;
-	}
-	if (!(entry & (PTE_PRESENT | PTE_PROTNONE))) {
-		ret->physical = 0;
-		swap_text(entry, ret);
-		return;
-	}
-	for (size_t i = 0; i < KM_ARRAY_SIZE(pte_flags); i++) {
-		const char *name = pte_flags[i].name;
-
-		if (!(entry & pte_flags[i].bit))
-			continue;
-		/* Of an entry that is not present the bit of GLOBAL says that access was taken away. */
-		if (pte_flags[i].bit == PTE_PROTNONE && !ret->present)
-			name = "PROTNONE";
-		len += (size_t)snprintf(ret->flag_bytes + len, sizeof(ret->flag_bytes) - len,
-					"%s%s", len ? "|" : "", name);
-	}
+	if (!entry)
+		add_flag("no mapping", ret);
+	else if (space->arch->machine == EM_AARCH64)
+		decode_arm64(space, entry, ret);
+	else
+		decode_x86(entry, ret);
 }
 
 static const struct km_field pte_fields[] = {
@@ -137,7 +179,7 @@ static struct km_error *pte_run(struct km_session *session, struct km_args *args
 		u64 entry;
 
 		KM_TRY(km_parse_hex(km_args_get(args, i), &entry));
-		km_pte_decode(session, entry, 1 << 12, &record);
+		km_pte_decode(session, entry, km_page_size(session->kernel), &record);
 		km_emit(session->out, &km_kind_pte, &record);
 	}
 	return NULL;
@@ -267,13 +309,10 @@ static struct km_error *show_percpu(struct km_session *session, const char *word
 
 static struct km_error *ptov_run(struct km_session *session, struct km_args *args)
 {
-	u64 base, symbol = km_symbol_address(session->kernel, "page_offset_base");
+	struct km_layout layout;
 
 	KM_TRY(words(args, session->command));
-	/* Where nothing moves it: arch/x86/include/asm/page_64_types.h. */
-	if (!symbol || km_read_u64(session->kernel, symbol, &base) != KM_OK)
-		base = km_kernel_space(session->kernel)->levels == 5 ? 0xff11000000000000ULL
-								     : 0xffff888000000000ULL;
+	km_layout_find(session->kernel, &layout);
 	for (size_t i = 0; i < km_args_count(args); i++) {
 		const char *word = km_args_get(args, i), *colon = strchr(word, ':');
 		struct ptov_record record;
@@ -285,7 +324,7 @@ static struct km_error *ptov_run(struct km_session *session, struct km_args *arg
 			continue;
 		}
 		KM_TRY(km_parse_hex(word, &record.physical));
-		record.virtual_address = base + record.physical;
+		record.virtual_address = layout.direct_map + record.physical;
 		km_emit(session->out, &ptov_kind, &record);
 	}
 	return NULL;

@@ -281,7 +281,7 @@ static struct km_error *add_kernel(struct km_session *session, unsigned parts,
 	areas[0].start = layout.vmalloc;
 	areas[0].end = layout.vmalloc_end;
 	areas[1].part = PART_VMEMMAP;
-	areas[1].start = layout.vmemmap;
+	areas[1].start = layout.vmemmap_start;
 	areas[1].end = layout.vmemmap_end;
 	areas[2].part = PART_MODULES;
 	areas[2].start = layout.modules;
@@ -291,8 +291,11 @@ static struct km_error *add_kernel(struct km_session *session, unsigned parts,
 	areas[3].end = layout.image_end;
 	if (parts & PART_DIRECT)
 		KM_TRY(km_search_add_physical(session, layout.direct_map, spans));
+	/* arm64 maps the image, and modules, within vmalloc space: they are searched once. */
 	for (size_t i = 0; i < KM_ARRAY_SIZE(areas); i++)
-		if (parts & areas[i].part)
+		if (parts & areas[i].part &&
+		    (!i || !(parts & areas[0].part) || areas[i].start < areas[0].start ||
+		     areas[i].end > areas[0].end))
 			KM_TRY(km_search_add_mapped(session, space, areas[i].start, areas[i].end,
 						    spans));
 	return NULL;

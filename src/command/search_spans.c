@@ -50,13 +50,12 @@ static u64 bytes_max(struct km_session *session)
 {
 	u64 pages = km_image_info(km_kernel_image(session->kernel))->max_pfn;
 
-	return (km_min(pages, (u64)1 << 40) << 12) * 4 + ((u64)1 << 30);
+	return km_min(pages, (u64)1 << 40) * km_page_size(session->kernel) * 4 + ((u64)1 << 30);
 }
 
 struct km_error *km_search_add_mapped(struct km_session *session, struct km_space *space, u64 start,
 				      u64 end, struct km_search_spans *spans)
 {
-	unsigned levels = space->levels == 5 ? 5 : 4;
 	u64 limit = spans->bytes + bytes_max(session);
 	struct km_walk_step steps[5];
 
@@ -80,10 +79,9 @@ struct km_error *km_search_add_mapped(struct km_session *session, struct km_spac
 			KM_TRY(add(spans, start, physical, left));
 		} else {
 			/* The entry that maps nothing covers so much. */
-			unsigned below = n_steps ? levels - (unsigned)n_steps : levels - 1;
+			u64 covers = km_space_step_bytes(space, n_steps ? (unsigned)n_steps : 1);
 
-			left = ((u64)1 << (12 + 9 * below)) -
-			       (start & (((u64)1 << (12 + 9 * below)) - 1));
+			left = covers - (start & (covers - 1));
 		}
 		if (start + left < start)
 			return NULL;

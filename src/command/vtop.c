@@ -219,11 +219,9 @@ static void walk(struct km_space *space, struct vtop_record *r)
 /* Which page size the last step's level means; the walk ends above the PTE for large ones. */
 static void measure(const struct km_space *space, struct vtop_record *r)
 {
-	unsigned levels = space->levels == 5 ? 5 : 4;
-
 	if (!r->mapped || !r->n_steps)
 		return;
-	r->page_size = (u64)1 << (12 + 9 * (levels - r->n_steps));
+	r->page_size = km_space_step_bytes(space, (unsigned)r->n_steps);
 	r->page = r->physical & ~(r->page_size - 1);
 }
 
@@ -300,12 +298,13 @@ static struct km_error *show(struct km_session *session, const struct km_task *t
 		translate_user(session, task, r);
 	else
 		translate_kernel(session, r);
-	if (r->n_steps &&
+	if (r->n_steps && r->steps[r->n_steps - 1].entry &&
 	    (r->mapped ||
-	     r->n_steps == (km_kernel_space(session->kernel)->levels == 5 ? 5u : 4u)) &&
-	    r->steps[r->n_steps - 1].entry) {
+	     r->n_steps ==
+		     km_kernel_arch(session->kernel)->levels(km_kernel_space(session->kernel)))) {
 		km_pte_decode(session, r->steps[r->n_steps - 1].entry,
-			      r->page_size ? r->page_size : 1 << 12, &r->pte_bytes);
+			      r->page_size ? r->page_size : km_page_size(session->kernel),
+			      &r->pte_bytes);
 		r->pte = &r->pte_bytes;
 	}
 	if (!r->problem)

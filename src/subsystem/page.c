@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* From physical memory to its struct page and back, and what the page's flags are called. */
+#include <elf.h>
 #include <string.h>
 
 #include "subsystem/page.h"
+#include "subsystem/section.h"
 
 enum { PAGE_FLAGS, PAGE_MAPPING, PAGE_INDEX, PAGE_COUNT, PAGE_WHOLE, PAGE_ROWS };
 
@@ -18,27 +20,70 @@ static const struct km_member_row page_rows[PAGE_ROWS] = {
 };
 
 /* Where x86_64's map of struct pages lies where nothing moves it (CONFIG_RANDOMIZE_MEMORY unset). */
-#define VMEMMAP_FIXED 0xffffea0000000000ULL
+#define VMEMMAP_FIXED	      0xffffea0000000000ULL
+#define VMEMMAP_FIXED_5_LEVEL 0xffd4000000000000ULL
 
-static bool page_map(struct km_kernel *k, u64 *ret_base, u64 *ret_size)
+static bool map_of_x86(struct km_kernel *k, u64 *ret_base)
 {
-	const struct km_slot *slots = km_kernel_members(k, page_rows, PAGE_ROWS);
 	u64 symbol = km_symbol_address(k, "vmemmap_base");
 
-	*ret_base = VMEMMAP_FIXED;
-	if (!slots || !slots[PAGE_WHOLE].present || !slots[PAGE_WHOLE].size)
-		return false;
-	*ret_size = slots[PAGE_WHOLE].size;
-	return !symbol || km_read_u64(k, symbol, ret_base) == KM_OK;
+	*ret_base = km_kernel_space(k)->levels == 5 ? VMEMMAP_FIXED_5_LEVEL : VMEMMAP_FIXED;
+	if (!symbol || km_read_u64(k, symbol, ret_base) == KM_OK)
+		return true;
+	*ret_base = 0;
+	return false;
+}
+
+/*
+ * arm64's map begins with the first memory's frame. VMCOREINFO names its start since 5.18; before, the
+ * section of the first memory knows its own part of it.
+ */
+static bool map_of_arm64(struct km_kernel *k, u64 page_size, u64 *ret_base)
+{
+	u64 start, phys_offset;
+	struct km_sections sections;
+	struct km_section section;
+	const struct km_range *ranges;
+	size_t n;
+
+	if (km_vmcoreinfo_number(k, "NUMBER(VMEMMAP_START)", &start) &&
+	    km_vmcoreinfo_number(k, "NUMBER(PHYS_OFFSET)", &phys_offset)) {
+		*ret_base = start - phys_offset / km_page_size(k) * page_size;
+		return true;
+	}
+	n = km_sections_open(k, &sections) ? km_image_ranges(km_kernel_image(k), &ranges) : 0;
+	for (size_t i = 0; i < n; i++) {
+		u64 pfn = ranges[i].start / km_page_size(k);
+
+		if (!km_section_read(&sections, pfn / sections.n_pfns, &section) || !section.pages)
+			continue;
+		*ret_base = section.pages - section.first_pfn * page_size;
+		return true;
+	}
+	return false;
+}
+
+bool km_page_map(struct km_kernel *k, u64 *ret_base, u64 *ret_size)
+{
+	const struct km_slot *slots = km_kernel_members(k, page_rows, PAGE_ROWS);
+
+	bool is_arm64 = km_kernel_arch(k)->machine == EM_AARCH64;
+
+	*ret_base = *ret_size = 0;
+	if (slots && slots[PAGE_WHOLE].present)
+		*ret_size = slots[PAGE_WHOLE].size;
+	if (!is_arm64)
+		return map_of_x86(k, ret_base) && *ret_size;
+	return *ret_size && map_of_arm64(k, *ret_size, ret_base);
 }
 
 bool km_page_at(struct km_kernel *k, u64 physical, struct km_page *ret)
 {
 	const struct km_slot *slots = km_kernel_members(k, page_rows, PAGE_ROWS);
-	unsigned shift = km_kernel_arch(k)->page_shift;
+	unsigned shift = (unsigned)__builtin_ctzll(km_page_size(k));
 	u64 base, size, page;
 
-	if (!page_map(k, &base, &size) || physical >> shift > (UINT64_MAX - base) / size)
+	if (!km_page_map(k, &base, &size) || physical >> shift > (UINT64_MAX - base) / size)
 		return false;
 	page = base + (physical >> shift) * size;
 	*ret = (struct km_page){
@@ -68,10 +113,10 @@ void km_page_from(struct km_kernel *k, u64 address, const u8 *bytes, size_t size
 
 bool km_page_physical(struct km_kernel *k, u64 address, u64 *ret)
 {
-	unsigned shift = km_kernel_arch(k)->page_shift;
+	unsigned shift = (unsigned)__builtin_ctzll(km_page_size(k));
 	u64 base, size, pfn;
 
-	if (!page_map(k, &base, &size) || address < base || (address - base) % size)
+	if (!km_page_map(k, &base, &size) || address < base || (address - base) % size)
 		return false;
 	pfn = (address - base) / size;
 	if (pfn >= km_image_info(km_kernel_image(k))->max_pfn)

@@ -12,6 +12,9 @@ struct km_page {
 	struct km_maybe flags, mapping, index, count;
 };
 
+/* The kernel's virtual map of its struct pages (vmemmap): the address of page frame 0's, which may lie
+ * before the map's start, and the size of one. False where a part is not known; *RET_BASE is 0 or right. */
+bool km_page_map(struct km_kernel *k, u64 *ret_base, u64 *ret_size);
 /* The struct page of physical address PHYSICAL, by the kernel's virtual map of them (vmemmap); false
  * where this kernel has none, or none there. */
 bool km_page_at(struct km_kernel *k, u64 physical, struct km_page *ret);

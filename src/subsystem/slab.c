@@ -6,6 +6,8 @@
  */
 #include <string.h>
 
+#include "subsystem/layout.h"
+#include "subsystem/page.h"
 #include "subsystem/slab.h"
 
 enum {
@@ -14,7 +16,6 @@ enum {
 	PAGE_TYPE,
 	SLAB_CACHE,
 	CACHE_NAME,
-	PAGE_SIZE_OF,
 	N_MEMBERS,
 };
 
@@ -27,7 +28,6 @@ static const struct km_member_row rows[N_MEMBERS] = {
 	/* 5.17 moved what is a slab's out of struct page; both lie over the same memory. */
 	[SLAB_CACHE] = {"slab", "slab_cache"},
 	[CACHE_NAME] = {"kmem_cache", "name"},
-	[PAGE_SIZE_OF] = {"page", "="},
 };
 
 static const struct km_member_row old_rows[] = {
@@ -54,28 +54,20 @@ static void find_mark(struct km_kernel *k, struct km_slab_map *map)
 	}
 }
 
-static u64 base_of(struct km_kernel *k, const char *name)
-{
-	u64 at = km_symbol_address(k, name), value;
-
-	return at && km_read_u64(k, at, &value) == KM_OK ? value : 0;
-}
-
 bool km_slab_map_init(struct km_kernel *k, struct km_slab_map *ret)
 {
 	const struct km_slot *slots = slots_of(k);
+	struct km_layout layout;
 
 	*ret = (struct km_slab_map){.k = k, .frame_size = km_page_size(k)};
-	if (!slots || !slots[PAGE_SIZE_OF].present || !slots[PAGE_HEAD].present)
+	if (!slots || !slots[PAGE_HEAD].present)
 		return false;
-	ret->page_size = slots[PAGE_SIZE_OF].size;
-	ret->direct_map = base_of(k, "page_offset_base");
-	ret->direct_map_end = base_of(k, "vmalloc_base");
-	ret->pages = base_of(k, "vmemmap_base");
-	if (!ret->direct_map || !ret->pages || !ret->page_size)
+	if (!km_page_map(k, &ret->pages, &ret->page_size))
 		return false;
-	if (ret->direct_map_end <= ret->direct_map)
-		ret->direct_map_end = ret->pages;
+	km_layout_find(k, &layout);
+	ret->direct_map = layout.direct_map;
+	ret->direct_map_start = layout.direct_map_start;
+	ret->direct_map_end = layout.direct_map_end;
 	find_mark(k, ret);
 	return ret->mark_kind != KM_SLAB_MARK_NONE;
 }
@@ -101,7 +93,7 @@ u64 km_slab_head_page(const struct km_slab_map *map, u64 address)
 	struct km_maybe word;
 	u64 page;
 
-	if (!slots || address < map->direct_map || address >= map->direct_map_end)
+	if (!slots || address < map->direct_map_start || address >= map->direct_map_end)
 		return 0;
 	page = map->pages + (address - map->direct_map) / map->frame_size * map->page_size;
 	word = km_member(map->k, &slots[PAGE_HEAD], page);

@@ -15,10 +15,11 @@ struct km_slab_map {
 		KM_SLAB_MARK_TYPE_BYTE, /* the top byte of page_type is MARK (since 6.11) */
 	} mark_kind;
 	u64 mark;
-	u64 direct_map, direct_map_end; /* virtual, of the direct map */
-	u64 pages;			/* vmemmap: struct page of frame 0 */
-	u64 page_size;			/* of struct page, bytes */
-	u64 frame_size;			/* of the memory that it stands for */
+	u64 direct_map; /* virtual, of physical address 0: it may lie before the map's start */
+	u64 direct_map_start, direct_map_end;
+	u64 pages;	/* vmemmap: struct page of frame 0 */
+	u64 page_size;	/* of struct page, bytes */
+	u64 frame_size; /* of the memory that it stands for */
 };
 
 /* False, and mark_kind KM_SLAB_MARK_NONE, where a table or type that it takes is not there. */

@@ -148,12 +148,14 @@ static u64 arm64_entry_size(struct km_kernel *k)
 }
 
 /* Plausible: an exception level that Linux runs at, and pointers that point. */
-static bool arm64_is_pt_regs(struct km_kernel *k, u64 address, const u8 *bytes,
-			     struct km_regs *ret, bool *ret_user)
+static bool arm64_is_pt_regs(struct km_kernel *k, u64 address, const u8 *bytes, struct km_regs *ret,
+			     bool *ret_user)
 {
 	enum { MODE = 15, EL0 = 0, EL1_THREAD = 4, EL1 = 5, EL2 = 9, COMPAT = 1 << 4 };
+	enum { DAIF = 0x3c0, RESERVED = 0x000fc020, LOWEST = 4096 };
 	const struct km_arch *arch = km_kernel_arch(k);
 	u64 kernel = arch->kernel_start(km_kernel_space(k)), pstate, mode, sp, pc;
+	u64 user_end = ~kernel + 1; /* the lower half is as large */
 
 	arch->regs_from_pt_regs(bytes, ret);
 	pstate = ret->value[KM_ARM64_PSTATE];
@@ -168,7 +170,9 @@ static bool arm64_is_pt_regs(struct km_kernel *k, u64 address, const u8 *bytes,
 		/* With 32-bit programs the stack pointer is r13. */
 		if (pstate & COMPAT)
 			return pc && pc < (u64)1 << 32 && !(sp >> 32);
-		return pc && pc < kernel && pc % 4 == 0 && sp && sp < kernel && !(pstate << 32 >> 32 & 0xf);
+		/* Nothing is masked in user mode, and the lowest pages are never mapped. */
+		return pc >= LOWEST && pc < user_end && pc % 4 == 0 && sp >= LOWEST &&
+		       sp < user_end && !(pstate & (DAIF | RESERVED));
 	}
 	*ret_user = false;
 	if (mode != EL1 && mode != EL1_THREAD && mode != EL2)
@@ -176,8 +180,7 @@ static bool arm64_is_pt_regs(struct km_kernel *k, u64 address, const u8 *bytes,
 	if (sp < kernel || sp % ALIGN || pc % 4 || !km_is_text(k, pc))
 		return false;
 	/* Entry code saves them where it found the stack, unless that has overflown. */
-	return sp == address + arm64_entry_size(k) ||
-	       sp - address > km_thread_size(k);
+	return sp == address + arm64_entry_size(k) || sp - address > km_thread_size(k);
 }
 
 /* arch/arm64/kernel/machine_kexec.c, arch/arm64/kernel/smp.c */

@@ -42,7 +42,8 @@ enum km_status km_task_user_space(struct km_kernel *k, const struct km_task *tas
 	if (status != KM_OK)
 		return status;
 	*ret = *km_kernel_space(k);
-	ret->root = root & ~(km_page_size(k) - 1);
+	/* arm64's top table may be smaller than a page, and lie within one. */
+	ret->root = root & ~(u64)7;
 	ret->n_windows = 0;
 	return KM_OK;
 }

@@ -3,8 +3,16 @@
 #include "dump.h"
 #include "arch/arch.h"
 
-enum { VALID = 1, TABLE = 3, BLOCK = 1, MEMORY = 4 << 20, ROOT = 0x10000, L2 = 0x20000, L3 = 0x30000,
-       L4 = 0x40000 };
+enum {
+	VALID = 1,
+	TABLE = 3,
+	BLOCK = 1,
+	MEMORY = 4 << 20,
+	ROOT = 0x10000,
+	L2 = 0x20000,
+	L3 = 0x30000,
+	L4 = 0x40000
+};
 
 static struct km_space space_over(struct dump *d, unsigned page_shift, unsigned va_bits)
 {
@@ -85,7 +93,7 @@ static void large_granules(void **state)
 	(void)state;
 
 	dump_begin(&d, MEMORY);
-	entry(&d, ROOT, 1008, L2 | TABLE);    /* 64 KiB, 52 bits: 1024 entries at the top */
+	entry(&d, ROOT, 1008, L2 | TABLE); /* 64 KiB, 52 bits: 1024 entries at the top */
 	entry(&d, L2, 1, L3 | TABLE);
 	entry(&d, L3, 2, 0x50000 | 3 << 12 | TABLE); /* bits 48 and 49 of the address */
 	entry(&d, L3, 3, 0x60000 | TABLE);
@@ -157,6 +165,27 @@ static void registers(void **state)
 	assert_int_equal(arch->root_from_register(0x00aa000041234001ULL), 0x41234000);
 }
 
+static void an_entry_covers_what_its_level_says(void **state)
+{
+	const struct km_arch *arch = km_arch_by_name("aarch64");
+	struct km_space space = {.arch = arch, .page_shift = 12, .va_bits = 48};
+
+	(void)state;
+	assert_int_equal(arch->levels(&space), 4);
+	assert_int_equal(km_space_step_bytes(&space, 4), 4096);
+	assert_int_equal(km_space_step_bytes(&space, 3), 2 << 20);
+	space.va_bits = 52;
+	assert_int_equal(arch->levels(&space), 5);
+	assert_int_equal(km_space_step_bytes(&space, 1), (u64)1 << 48);
+	/* 52-bit physical addresses: 50 and 51 stand in bits 8 and 9. */
+	assert_int_equal(arch->entry_address(&space, 0x00e8000041fa7c43), 0x41fa7000);
+	assert_int_equal(arch->entry_address(&space, 0x00e8000041fa7f43), 0x000c000041fa7000);
+	space = (struct km_space){.arch = arch, .page_shift = 16, .va_bits = 48};
+	assert_int_equal(arch->levels(&space), 3);
+	assert_int_equal(km_space_step_bytes(&space, 3), 65536);
+	assert_int_equal(km_space_step_bytes(&space, 2), 512 << 20);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -165,6 +194,7 @@ int main(void)
 		cmocka_unit_test(large_granules),
 		cmocka_unit_test(three_levels_of_16k),
 		cmocka_unit_test(registers),
+		cmocka_unit_test(an_entry_covers_what_its_level_says),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -76,12 +76,12 @@ static void targets(void **state)
 	(void)state;
 
 	km_instruction_text(load, sizeof(load), AT, "movq", "0x17c5a9b(%rip), %rax", &i);
-	assert_true(i.has_target && !i.is_branch);
+	assert_true(i.has_target && !i.target_shown);
 	assert_int_equal(i.target, AT + 7 + 0x17c5a9b);
 	km_instruction_text(load, sizeof(load), AT, "movq", "-8(%rip), %rax", &i);
 	assert_int_equal(i.target, AT - 1);
 	km_instruction_text(jump, sizeof(jump), AT, "je", "0xffffffff8100002e", &i);
-	assert_true(i.has_target && i.is_branch);
+	assert_true(i.has_target && i.target_shown);
 	assert_int_equal(i.target, AT + 0x2e);
 }
 
@@ -105,6 +105,40 @@ static void nonsense_is_bounded(void **state)
 	assert_true(strlen(i.mnemonic) < sizeof(i.mnemonic));
 }
 
+static void check_arm64(u32 word, const char *mnemonic, const char *operands, const char *wanted)
+{
+	struct km_instruction i;
+	char text[260];
+
+	km_instruction_text_arm64(word, AT, mnemonic, operands, &i);
+	assert_int_equal(i.size, 4);
+	snprintf(text, sizeof(text), "%s%s%s", i.mnemonic, i.operands[0] ? " " : "", i.operands);
+	assert_string_equal(text, wanted);
+}
+
+static void arm64_in_binutils_words(void **state)
+{
+	struct km_instruction i;
+
+	(void)state;
+	check_arm64(0xa9be7bfd, "stp", "x29, x30, [sp, #-0x20]!", "stp x29, x30, [sp, #-32]!");
+	check_arm64(0xa8c27bfd, "ldp", "x29, x30, [sp], #0x20", "ldp x29, x30, [sp], #32");
+	check_arm64(0x910003fd, "mov", "x29, sp", "mov x29, sp");
+	check_arm64(0xd10643ff, "sub", "sp, sp, #0x190", "sub sp, sp, #0x190");
+	check_arm64(0x52800000, "movz", "w0, #0", "mov w0, #0x0");
+	check_arm64(0xd2e00201, "movz", "x1, #0x10, lsl #48", "movz x1, #0x10, lsl #48");
+	check_arm64(0x36a80782, "tbz", "w2, #0x15, #0xffff9f6f21046f70",
+		    "tbz w2, #21, 0xffff9f6f21046f70");
+	check_arm64(0x94000000, "bl", "#0xffffffff81000000", "bl 0xffffffff81000000");
+	check_arm64(0xd503233f, "hint", "#0x19", "paciasp");
+	check_arm64(0xd503245f, "hint", "#0x22", "bti c");
+	check_arm64(0x88e27c20, NULL, NULL, ".inst 0x88e27c20 ; undefined");
+	check_arm64(0x00000000, NULL, NULL, "udf #0");
+	km_instruction_text_arm64(0x90009cc1, AT, "adrp", "x1, #0xffff9f6f22cf8000", &i);
+	assert_true(i.has_target && i.target_shown);
+	assert_int_equal(i.target, 0xffff9f6f22cf8000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -112,6 +146,7 @@ int main(void)
 		cmocka_unit_test(numbers_and_addresses),
 		cmocka_unit_test(targets),
 		cmocka_unit_test(nonsense_is_bounded),
+		cmocka_unit_test(arm64_in_binutils_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
