@@ -46,16 +46,20 @@ static void find_x86(struct km_kernel *k, u64 max_pfn, struct km_layout *ret)
 static void find_arm64(struct km_kernel *k, u64 max_pfn, u64 page_size, struct km_layout *ret)
 {
 	struct km_kernel_bounds bounds = km_kernel_bounds(k);
+	int page_shift = __builtin_ctzll(km_page_size(k));
 	u64 va_bits, phys_offset, page_end;
 
 	if (!km_vmcoreinfo_number(k, "NUMBER(VA_BITS)", &va_bits) || va_bits < 36 || va_bits > 52)
 		va_bits = 48;
 	if (!km_vmcoreinfo_number(k, "NUMBER(PHYS_OFFSET)", &phys_offset))
 		phys_offset = 0;
-	ret->vmemmap_start += phys_offset / km_page_size(k) * page_size;
+	ret->vmemmap_start += (u64)((s64)phys_offset >> page_shift) * page_size;
 	page_end = ~(u64)0 << (km_min(va_bits, (u64)48) - 1);
 	ret->direct_map_start = ~(u64)0 << va_bits;
+	/* With CPUs of fewer bits PHYS_OFFSET is as much less, and the map begins where they reach. */
 	ret->direct_map = ret->direct_map_start - phys_offset;
+	ret->direct_map_start =
+		km_max(ret->direct_map_start, km_kernel_arch(k)->kernel_start(km_kernel_space(k)));
 	ret->direct_map_end = ret->direct_map + max_pfn * km_page_size(k);
 	if (!km_vmcoreinfo_number(k, "NUMBER(MODULES_VADDR)", &ret->modules) ||
 	    !km_vmcoreinfo_number(k, "NUMBER(MODULES_END)", &ret->modules_end)) {

@@ -48,7 +48,10 @@ static bool map_of_arm64(struct km_kernel *k, u64 page_size, u64 *ret_base)
 
 	if (km_vmcoreinfo_number(k, "NUMBER(VMEMMAP_START)", &start) &&
 	    km_vmcoreinfo_number(k, "NUMBER(PHYS_OFFSET)", &phys_offset)) {
-		*ret_base = start - phys_offset / km_page_size(k) * page_size;
+		/* Negative where the CPUs have fewer bits than the kernel is made for. */
+		s64 first = (s64)phys_offset >> __builtin_ctzll(km_page_size(k));
+
+		*ret_base = start - (u64)first * page_size;
 		return true;
 	}
 	n = km_sections_open(k, &sections) ? km_image_ranges(km_kernel_image(k), &ranges) : 0;
