@@ -28,6 +28,8 @@ int km_app_vmcore_dmesg(int argc, char **argv);
 int km_app_exec(int argc, char **argv);
 int km_app_kexec(int argc, char **argv);
 int km_app_kdump(int argc, char **argv);
+int km_app_kdump_config(int argc, char **argv);
+int km_app_kdumpctl(int argc, char **argv);
 int km_app_load(int argc, char **argv);
 int km_app_open(int argc, char **argv);
 int km_app_plan(int argc, char **argv);

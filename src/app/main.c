@@ -49,6 +49,10 @@ int main(int argc, char **argv)
 		return km_app_vmcore_dmesg(argc, argv);
 	if (name && !strcmp(name, "kexec"))
 		return km_app_kexec(argc, argv);
+	if (name && !strcmp(name, "kdump-config"))
+		return km_app_kdump_config(argc, argv);
+	if (name && !strcmp(name, "kdumpctl"))
+		return km_app_kdumpctl(argc, argv);
 	if (name && !strcmp(name, KM_REHEARSAL_PROGRAM) && getpid() == 1)
 		return km_rehearsal_init();
 	if (argc < 2)

@@ -245,45 +245,42 @@ void km_check_load(struct km_checking *c)
 
 /* ---- what is loaded ------------------------------------------------------------------------------------------ */
 
+static void not_as_wished(struct km_checking *c, const char *text)
+{
+	struct km_check_item *item =
+		km_check_add(c->report, "loaded", KM_CHECK_FAIL, "kmortem kdump arm", "%s", text);
+
+	if (item)
+		item->fix = KM_FIX_ARM;
+}
+
 static void compare_with_record(struct km_checking *c)
 {
 	km_auto_str struct km_str text = {0};
 	km_auto_armed struct km_armed armed = {0};
 	km_auto_error struct km_error *error =
 		km_tree_read(c->tree, KM_ARMED_RECORD, LINE_LIMIT, &text);
-	struct km_check_item *item;
 
 	if (!error)
 		error = km_armed_parse(text.data ? text.data : "", &armed);
-	if (error) {
-		km_check_add(
-			c->report, "loaded", KM_CHECK_WARN, "kmortem kdump arm loads kmortem's own",
-			"a crash kernel is loaded, but not by kmortem: what it will save, and where, "
-			"is not known");
-		return;
-	}
-	if (!c->has_build || !armed.digest || armed.digest == c->build.digest) {
+	/* Another's may well save; but nothing here can promise that. */
+	if (error)
+		not_as_wished(
+			c, "a crash kernel is loaded, but not by kmortem: what it will save, and "
+			   "where, is not known");
+	else if (c->has_build && armed.digest && armed.digest != c->build.digest)
+		not_as_wished(
+			c, "what is loaded is out of date: configuration, modules or the target's "
+			   "device have changed since");
+	else
 		km_check_add(c->report, "loaded", KM_CHECK_PASS, NULL, "%s with %s, %u CPU%s",
 			     armed.kernel, armed.image, armed.cpus, armed.cpus == 1 ? "" : "s");
-		return;
-	}
-	item = km_check_add(c->report, "loaded", KM_CHECK_FAIL, "kmortem kdump arm",
-			    "what is loaded is out of date: configuration, modules or the target's "
-			    "device have changed since");
-	if (item)
-		item->fix = KM_FIX_ARM;
 }
 
 void km_check_loaded(struct km_checking *c)
 {
-	struct km_check_item *item;
-
-	if (c->load.crash_loaded) {
+	if (c->load.crash_loaded)
 		compare_with_record(c);
-		return;
-	}
-	item = km_check_add(c->report, "loaded", KM_CHECK_FAIL, "kmortem kdump arm",
-			    "no crash kernel is loaded: a panic now leaves nothing");
-	if (item)
-		item->fix = KM_FIX_ARM;
+	else
+		not_as_wished(c, "no crash kernel is loaded: a panic now leaves nothing");
 }

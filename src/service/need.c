@@ -18,7 +18,7 @@ enum { TEXT_LIMIT = 64 << 20, PAGE = 4096 };
  * measured by `size` on Debian's cloud kernels 6.1 and 6.12 (docs/decisions/crashkernel-size.md has the
  * runs). `size` takes its place on a machine where it has been run.
  */
-enum { WORK_MIB = 40, NEXT_CPU_MIB = 24 };
+enum { WORK_MIB = 19, NEXT_CPU_MIB = 24 };
 
 void km_need_estimate(const struct km_load_plan *plan, u64 unpacked, unsigned cpus,
 		      struct km_need *ret)

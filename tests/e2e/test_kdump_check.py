@@ -83,7 +83,7 @@ CASES = [
     Case('rehearsal-failed', 'printf "passed 0\\nrelease x\\ntime 9\\nfailed mount\\nwhy no xfs\\n" > '
          '/var/lib/kmortem/rehearsal', 'rehearsal', 'FAIL', 'failed at mount: no xfs', 'rehearse',
          'rm /var/lib/kmortem/rehearsal'),
-    Case('foreign', 'mv /run/kmortem/armed /tmp', 'loaded', 'WARN', 'not by kmortem', 'kmortem kdump arm',
+    Case('foreign', 'mv /run/kmortem/armed /tmp', 'loaded', 'FAIL', 'not by kmortem', 'kmortem kdump arm',
          'mv /tmp/armed /run/kmortem'),
     # From here on nothing can be mended without a restart.
     Case('too-small', 'kmortem kdump disarm > /dev/null; echo $((64 << 20)) > /sys/kernel/kexec_crash_size',

@@ -17,6 +17,7 @@ TRIGGER = r'''
 hostname lab-1
 kmortem kdump trigger < /dev/null > /tmp/said 2>&1; echo $? >> /tmp/said; section not-asked < /tmp/said
 kmortem kdump trigger --yes-crash=lab-2 > /tmp/said 2>&1; echo $? >> /tmp/said; section other-host < /tmp/said
+kmortem kdump check > /tmp/said 2>&1; echo $? >> /tmp/said; section ready < /tmp/said
 [ -e /var/lib/kmortem/trigger ] || echo none | section record-before
 kmortem kdump trigger --yes-crash=lab-1
 echo alive | section alive
@@ -36,6 +37,8 @@ def test_triggered_saved_and_told(tmp_path):
     assert got.sections['other-host'].split()[-1] == '2'
     assert got.sections['record-before'].strip() == 'none'
     assert 'alive' not in got.sections
+    # check had said that this crash would be captured.
+    assert got.sections['ready'].split()[-1] == '0', got.sections['ready']
     assert 'sysrq triggered crash' in got.status['crash']['panic']
     assert got.status['trigger'] == 'captured'
     assert got.status['trigger_time'] > 1_700_000_000
