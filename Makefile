@@ -28,6 +28,8 @@ check-peers: ## side by side with crash, drgn and makedumpfile in a chroot (need
 	@tests/peers/layouts
 	@tests/peers/objects
 	@tests/peers/pages
+	@tests/peers/captures
+	@tests/peers/makedumpfile
 
 bench: ## speed and memory beside the peers, in one run
 	@scripts/install-deps build lab peers

@@ -206,6 +206,8 @@ static int run(struct km_capture_command *c)
 		       c->as_makedumpfile ? "makedumpfile:" : "capture:", KM_VERSION);
 		return KM_EXIT_OK;
 	}
+	if (c->check_only)
+		return KM_EXIT_OK;
 	if (c->mode != KM_CAPTURE_MODE_COPY && c->mode != KM_CAPTURE_MODE_REASSEMBLE)
 		return capture_mode(c);
 	if (c->messages & KM_MESSAGE_PROGRESS)

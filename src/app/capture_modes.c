@@ -171,8 +171,6 @@ int capture_mode(struct km_capture_command *c)
 	int status = KM_EXIT_FAILED;
 	struct km_error *error;
 
-	if (c->mode == KM_CAPTURE_MODE_CHECK)
-		return KM_EXIT_OK;
 	if (c->mode == KM_CAPTURE_MODE_REARRANGE)
 		error = km_rearrange_fd(STDIN_FILENO, c->words.data[0], c->run.force);
 	else if (c->mode == KM_CAPTURE_MODE_VMCOREINFO)
@@ -183,5 +181,5 @@ int capture_mode(struct km_capture_command *c)
 		return KM_EXIT_OK;
 	fprintf(stderr, "kmortem: %s\n", error->message);
 	km_error_free(error);
-	return status;
+	return c->as_makedumpfile ? KM_EXIT_FAILED : status;
 }

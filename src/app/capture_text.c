@@ -46,6 +46,13 @@ static void line(const char *name, u64 pages)
 	fprintf(stderr, "    %-24s: 0x%016llx\n", name, (unsigned long long)pages);
 }
 
+/* Pages of a kind that the level leaves in are not among the excluded ones. */
+static void excluded(const struct km_capture_result *result, const char *name, u64 pages,
+		     int levels)
+{
+	line(name, result->level & levels ? pages : 0);
+}
+
 void capture_report(const struct km_capture_command *c, const struct km_capture_result *result,
 		    u32 page_size)
 {
@@ -56,11 +63,15 @@ void capture_report(const struct km_capture_command *c, const struct km_capture_
 
 	fprintf(stderr, "\nOriginal pages  : 0x%016llx\n", (unsigned long long)f->exist);
 	fprintf(stderr, "  Excluded pages   : 0x%016llx\n", (unsigned long long)(f->exist - kept));
-	line("Pages filled with zero", result->pages.zero);
-	line("Non-private cache pages", kind[KM_PAGE_CACHE]);
-	line("Private cache pages", kind[KM_PAGE_CACHE_PRIVATE]);
-	line("User process data pages", kind[KM_PAGE_ANON] + kind[KM_PAGE_HUGETLB]);
-	line("Free pages", kind[KM_PAGE_FREE] + kind[KM_PAGE_UNACCEPTED]);
+	excluded(result, "Pages filled with zero", result->pages.zero, KM_LEVEL_ZERO);
+	excluded(result, "Non-private cache pages", kind[KM_PAGE_CACHE],
+		 KM_LEVEL_CACHE | KM_LEVEL_CACHE_PRIVATE);
+	excluded(result, "Private cache pages", kind[KM_PAGE_CACHE_PRIVATE],
+		 KM_LEVEL_CACHE_PRIVATE);
+	excluded(result, "User process data pages", kind[KM_PAGE_ANON] + kind[KM_PAGE_HUGETLB],
+		 KM_LEVEL_USER);
+	excluded(result, "Free pages", kind[KM_PAGE_FREE] + kind[KM_PAGE_UNACCEPTED],
+		 KM_LEVEL_FREE);
 	line("Hwpoison pages", kind[KM_PAGE_POISONED]);
 	line("Offline pages", kind[KM_PAGE_OFFLINE]);
 	fprintf(stderr, "  Remaining pages  : 0x%016llx\n", (unsigned long long)kept);

@@ -332,9 +332,6 @@ static struct km_error *mode_option(struct km_capture_command *c, int letter, co
 	case OPT_MEM_USAGE:
 		c->mode = KM_CAPTURE_MODE_MEM_USAGE;
 		break;
-	case OPT_CHECK:
-		c->mode = KM_CAPTURE_MODE_CHECK;
-		break;
 	}
 	return NULL;
 }
@@ -374,6 +371,9 @@ static struct km_error *flag_option(struct km_capture_command *c, int letter)
 		break;
 	case OPT_JSON:
 		c->json = true;
+		break;
+	case OPT_CHECK:
+		c->check_only = true;
 		break;
 	case OPT_STAGE:
 		c->stage = true;
@@ -424,23 +424,30 @@ struct km_error *km_capture_check_words(const struct km_capture_command *c)
 	switch (c->mode) {
 	case KM_CAPTURE_MODE_HELP:
 	case KM_CAPTURE_MODE_VERSION:
-	case KM_CAPTURE_MODE_CHECK:
 		return NULL;
 	case KM_CAPTURE_MODE_REARRANGE:
 		return n == 1 ? NULL : km_error_new(KM_ERROR_USAGE, "-R: one file is meant: DEST");
-	case KM_CAPTURE_MODE_MEM_USAGE:
 	case KM_CAPTURE_MODE_VMCOREINFO:
+		return n == 1 ? NULL
+			      : km_error_new(
+					KM_ERROR_USAGE,
+					"-g %s: SOURCE is meant, a dump or /proc/kcore; a vmlinux has no VMCOREINFO in it",
+					c->vmcoreinfo_out);
+	case KM_CAPTURE_MODE_MEM_USAGE:
 		return n == 1 ? NULL : km_error_new(KM_ERROR_USAGE, "one file is meant: SOURCE");
 	case KM_CAPTURE_MODE_DMESG:
 		return n == 2 ? NULL
 			      : km_error_new(KM_ERROR_USAGE, "two files are meant: SOURCE LOG");
 	case KM_CAPTURE_MODE_REASSEMBLE:
-		return n >= 3 ? NULL
+		return n >= 2 ? NULL
 			      : km_error_new(KM_ERROR_USAGE,
-					     "--reassemble: two parts or more and DEST are meant");
+					     "--reassemble: all parts and DEST are meant");
 	case KM_CAPTURE_MODE_COPY:
 		break;
 	}
+	if (c->split && c->run.format == KM_CAPTURE_ELF)
+		return km_error_new(KM_ERROR_USAGE,
+				    "an ELF file cannot be split: leave out -E or --split");
 	if (c->split && (n < 3 || c->run.flattened))
 		return km_error_new(KM_ERROR_USAGE,
 				    "--split: SOURCE and two or more files are meant, and not -F");

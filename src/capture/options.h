@@ -21,7 +21,6 @@ enum km_capture_mode {
 	KM_CAPTURE_MODE_DMESG,	    /* --dump-dmesg */
 	KM_CAPTURE_MODE_MEM_USAGE,  /* --mem-usage */
 	KM_CAPTURE_MODE_VMCOREINFO, /* -g */
-	KM_CAPTURE_MODE_CHECK,	    /* --check-params */
 	KM_CAPTURE_MODE_HELP,
 	KM_CAPTURE_MODE_VERSION,
 };
@@ -33,7 +32,8 @@ struct km_capture_command {
 		run;	   /* run.log, set by the caller, hears of words without a meaning */
 	unsigned messages; /* set by the caller, and by the words */
 	bool json, show_stats, split, compression_set;
-	bool stage; /* log and summary beside the dump, before it */
+	bool check_only; /* --check-params: to say whether the words have a meaning is all */
+	bool stage;	 /* log and summary beside the dump, before it */
 	const char *vmcoreinfo_out; /* -g */
 	u64 vtop;
 	bool has_vtop, partial_dmesg;
