@@ -9,9 +9,9 @@ import subprocess
 
 import pytest
 
-from conftest import PROGRAM
+from conftest import FULL, PROGRAM
 
-LOOK = 'bt -a; ps; log; mod; kmem -i'
+LOOK = 'foreach bt; bt -a; ps; log; mod; kmem -i'
 FORMS = {
     'zstd': ['-z'], 'lzo': ['-l'], 'zlib': ['-c'], 'none': ['--compression', 'none'],
     'elf': ['-E'], 'level-1': ['-d', '1'], 'level-0': ['-d', '0', '-l'],
@@ -56,6 +56,14 @@ def test_each_format_says_what_the_source_says(kmortem, sysrq, looked, tmp_path,
     assert kmortem.text(path, LOOK) == looked
     assert verdict(path)[0] == 0
     assert os.listdir(tmp_path) == ['saved']
+
+
+@pytest.mark.skipif(not FULL, reason='every scenario: in make check-lab')
+def test_every_scenario_says_what_its_source_says(kmortem, dump, tmp_path):
+    path = str(tmp_path / 'saved')
+    saved('-d', '31', dump.elf, path)
+    for command in LOOK.split('; '):
+        assert kmortem.text(path, command) == kmortem.text(dump.elf, command), command
 
 
 def test_flattened_through_a_pipe(kmortem, sysrq, looked, tmp_path):
@@ -148,6 +156,63 @@ def test_filtering_again_adds_to_what_is_left_out(sysrq, tmp_path):
     saved('-d', '17', sysrq.elf, first)
     answer = json.loads(saved('--json', '-d', '8', first, second).stdout)
     assert answer['level'] == 25 and os.path.getsize(second) < os.path.getsize(first)
+
+
+@pytest.mark.parametrize('words', [['--cyclic-buffer', '1'], ['--num-threads', '1'], ['--num-threads', '5'],
+                                   ['--non-cyclic'], ['-x', 'vmlinux'], ['-b', '4'],
+                                   ['--work-dir', '/'], ['--non-mmap'], ['--message-level', '31']])
+def test_words_that_must_not_change_the_file(sysrq, small, tmp_path, words):
+    saved(*words, sysrq.elf, tmp_path / 'other')
+    with open(small, 'rb') as one, open(tmp_path / 'other', 'rb') as other:
+        assert one.read() == other.read()
+
+
+def test_vmcoreinfo_out_and_in(kmortem, sysrq, small, tmp_path):
+    info = tmp_path / 'info'
+    saved('-g', info, sysrq.elf)
+    assert info.read_text().startswith('OSRELEASE=') and 'SYMBOL(_stext)=' in info.read_text()
+    assert capture('-g', info, sysrq.elf).returncode == 1, 'it is there already'
+    saved('-i', info, sysrq.elf, tmp_path / 'other')
+    assert kmortem.text(str(tmp_path / 'other'), 'bt') == kmortem.text(small, 'bt')
+    assert capture('-i', tmp_path / 'none', sysrq.elf, tmp_path / 'no').returncode in (1, 4, 5)
+
+
+def test_lines_of_a_configuration_file(kmortem, sysrq, tmp_path):
+    lines = tmp_path / 'conf'
+    lines.write_text('# secrets\n[vmlinux]\nerase jiffies\nerase saved_command_line size 8\n')
+    saved('-d', '31', '--config', lines, sysrq.elf, tmp_path / 'saved')
+    assert '0x5858585858585858' in kmortem.text(str(tmp_path / 'saved'), 'p -x jiffies')
+    for line in ('erase cred.uid', 'for x in y { }', '[ext4]', 'erase a b c d'):
+        lines.write_text(line + '\n')
+        done = capture('--config', lines, sysrq.elf, tmp_path / 'no')
+        assert done.returncode == 2 and line.encode() in done.stderr, line
+    assert capture('--config', tmp_path / 'none', sysrq.elf, tmp_path / 'no').returncode == 2
+
+
+@pytest.mark.parametrize('words', [['-e'], ['-X'], ['--xen-syms', 'x'], ['--eppic', 'x'], ['--extension', 'x'],
+                                   ['--diskset=x'], ['--bogus'], ['-d', '32'], ['--compression', 'lz4'],
+                                   ['-L', '5Q'], ['--effort', '99'], ['-E', '-c']])
+def test_what_cannot_be_done_is_refused_with_a_reason(sysrq, tmp_path, words):
+    done = capture(*words, sysrq.elf, tmp_path / 'no')
+    assert done.returncode == 2 and not os.path.exists(tmp_path / 'no')
+    assert done.stderr.decode().startswith('kmortem: ') and words[0].split('=')[0] in done.stderr.decode()
+    assert capture('--check-params', *words, 'a', 'b').returncode == 2
+
+
+def test_memory_usage_and_translation(kmortem, sysrq):
+    rows = [line.split() for line in saved('--mem-usage', sysrq.elf).stdout.decode().splitlines()]
+    pages = {row[0]: int(row[1]) for row in rows if len(row) > 3 and row[1].isdigit() and row[2] in ('yes', 'no')}
+    total = next(int(row[-1]) for row in rows if row[:2] == ['Total', 'pages'])
+    assert sum(pages.values()) == total and all(pages[name] for name in ('FREE', 'USER', 'KERN_DATA'))
+    address = kmortem.text(sysrq.elf, 'sym linux_banner').split()[0]
+    said = saved('--vtop', '0x' + address, sysrq.elf).stdout.decode().splitlines()
+    assert said[-1].split()[1] == kmortem.text(sysrq.elf, f'vtop {address}').split()[3]
+
+
+def test_help_and_version():
+    assert saved('--help').stdout == saved('-h').stdout and b'Exit status:' in saved('-h').stdout
+    assert saved('-v').stdout.startswith(b'capture: kmortem ')
+    assert capture().returncode == 2
 
 
 @pytest.mark.parametrize('words', [['--partial-dmesg'], ['--splitblock-size', '4']])
