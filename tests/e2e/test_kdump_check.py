@@ -198,6 +198,7 @@ def test_each_defect_and_its_cure(tmp_path, name):
     assert not wrong, '\n'.join(wrong)
 
 
+@pytest.mark.skipif(not FULL, reason='a boot more')
 def test_lockdown(tmp_path):
     result = guest(tmp_path, KERNELS[-1], [LOCKED])
     assert not check_case(result, LOCKED)

@@ -40,7 +40,7 @@ FAULTS = [
     Fault('too-small-to-load', 'load', '', ('--crashkernel', '32M')),
     Fault('too-small-to-run', 'crash kernel', 'out of memory', ('--crashkernel', '62M'), short=True),
     Fault('no-init', 'crash kernel', 'PID 1', append='rdinit=/nothing'),
-    Fault('driver-forbidden', 'modules', 'virtio_blk', append='module_blacklist=virtio_blk', short=True),
+    Fault('driver-forbidden', 'modules', 'virtio_blk', append='module_blacklist=virtio_blk'),
     Fault('not-mounted', 'mount', 'asked to fail', append='kmortem.fault=mount:fail'),
     Fault('capture-crashes', 'capture', 'signal 11', append='kmortem.fault=capture:crash'),
     Fault('kernel-panics', 'after summary', 'panicked', append='kmortem.fault=capture:panic'),
@@ -72,14 +72,14 @@ def trees(tmp_path_factory):
             for name in (KERNELS if FULL else KERNELS[-1:])}
 
 
-def kdump(verb, tree, *options, append='', folder=None, env=None, status=None):
+def kdump(verb, tree, *options, append='', folder=None, env=None, status=None, generic=True):
     """The record, of a run while the lab's other guests are counted in."""
     root, release = tree
     conf = os.path.join(folder, 'kdump.conf')
     with open(conf, 'w', encoding='utf-8') as file:
         file.write(f'device_timeout 10\n{"append " + append if append else ""}\n')
-    argv = [PROGRAM, 'kdump', verb, '--root', root, '--release', release, '--conf', conf, '--generic',
-            '--timeout', '600', '--json', *options]
+    argv = [PROGRAM, 'kdump', verb, '--root', root, '--release', release, '--conf', conf,
+            '--timeout', '600', '--json', *(['--generic'] if generic else []), *options]
     with Cache().slot('machine', os.cpu_count() or 1, 'waiting for another lab guest to end'):
         done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False,
                               env={**os.environ, 'TMPDIR': folder, **(env or {})})
@@ -101,6 +101,19 @@ def test_from_the_panic_to_the_opened_dump(trees, tmp_path, name):
     assert all(step['end'] == 'pass' for step in got['steps'])
     assert 'sysrq triggered crash' in got['steps'][-1]['text']
     assert got['dump_bytes'] > MIB
+
+
+@pytest.mark.skipif(not FULL, reason='four boots more')
+def test_an_image_is_taken_as_it_is(trees, tmp_path):
+    """The image that a first rehearsal built, as one that the machine has: its plan is replaced, it is not."""
+    keep = tmp_path / 'keep'
+    kdump('rehearse', trees[KERNELS[-1]], '--keep', str(keep), folder=str(tmp_path), status=0)
+    image = keep / 'image'
+    before = image.read_bytes()
+    assert {'console', 'console2', 'scratch.raw', 'qemu.log'} <= set(os.listdir(keep))
+    got = kdump('rehearse', trees[KERNELS[-1]], '--image', str(image), folder=str(tmp_path), status=0, generic=False)
+    assert got['passed'] and got['image'] == str(image)
+    assert image.read_bytes() == before
 
 
 @pytest.mark.parametrize('fault', [fault for fault in FAULTS if FULL or fault.quick or fault.short],

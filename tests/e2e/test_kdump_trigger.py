@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from conftest import KERNELS, PROGRAM, ROOT
+from conftest import FULL, KERNELS, PROGRAM, ROOT
 
 sys.path.insert(0, os.path.join(ROOT, 'lab'))
 from kmlab import armed, crashpath, kernel as kernels  # noqa: E402
@@ -24,6 +24,7 @@ echo alive | section alive
 '''
 
 
+@pytest.mark.skipif(not FULL, reason='test_armed has the crash path in a short run')
 def test_triggered_saved_and_told(tmp_path):
     if not os.path.exists(CAPTURE):
         pytest.skip('kmortem-capture is not built: no static libraries')
