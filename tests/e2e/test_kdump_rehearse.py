@@ -75,10 +75,9 @@ def trees(tmp_path_factory):
 def kdump(verb, tree, *options, append='', folder=None, env=None, status=None, generic=True):
     """The record, of a run while the lab's other guests are counted in."""
     root, release = tree
-    conf = os.path.join(folder, 'kdump.conf')
-    with open(conf, 'w', encoding='utf-8') as file:
+    with open(os.path.join(root, 'kdump.conf'), 'w', encoding='utf-8') as file:
         file.write(f'device_timeout 10\n{"append " + append if append else ""}\n')
-    argv = [PROGRAM, 'kdump', verb, '--root', root, '--release', release, '--conf', conf,
+    argv = [PROGRAM, 'kdump', verb, '--root', root, '--release', release, '--conf', '/kdump.conf',
             '--timeout', '600', '--json', *(['--generic'] if generic else []), *options]
     with Cache().slot('machine', os.cpu_count() or 1, 'waiting for another lab guest to end'):
         done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False,
