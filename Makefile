@@ -30,6 +30,7 @@ check-peers: ## side by side with crash, drgn and makedumpfile in a chroot (need
 	@tests/peers/pages
 	@tests/peers/captures
 	@tests/peers/makedumpfile
+	@tests/peers/loads
 
 bench: ## speed and memory beside the peers, in one run
 	@scripts/install-deps build lab peers
