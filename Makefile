@@ -38,6 +38,7 @@ bench: ## speed and memory beside the peers, in one run
 	@bench/open-stacks
 	@bench/search
 	@bench/look
+	@bench/capture
 
 fuzz: ## an hour of each fuzz harness (FUZZ_SECONDS)
 	@scripts/install-deps build test

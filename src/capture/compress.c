@@ -11,17 +11,16 @@
 #include <string.h>
 #include <lzo/lzo1x.h>
 #include <snappy-c.h>
-#include <zlib.h>
 #include <zstd.h>
-#ifdef KM_HAVE_LIBDEFLATE
-#include <libdeflate.h>
-#endif
 
 #include "capture/compress.h"
+#include "capture/deflate.h"
 
-/* docs/decisions/capture-compression.md has the measurements behind these two. */
-#define ZLIB_EFFORT 1
-#define ZSTD_EFFORT 2
+/* docs/decisions/capture-compression.md has the measurements behind these. Below 1 literals are not coded:
+ * of the kernel's own pages, which are tables and pointers, that makes hardly more bytes in little more
+ * than half of the time; text and programs are a sixth larger by it. */
+#define ZSTD_EFFORT	   1
+#define ZSTD_EFFORT_KERNEL (-1)
 
 typedef snappy_status snappy_encode_fn(const char *, size_t, char *, size_t *);
 typedef size_t snappy_bound_fn(size_t);
@@ -32,12 +31,7 @@ struct km_compressor {
 	size_t room_size;
 	u8 *room; /* where a result can be longer than a page */
 	u8 *lzo;
-#ifdef KM_HAVE_LIBDEFLATE
-	struct libdeflate_compressor *deflate;
-#else
-	z_stream zlib;
-	bool zlib_ready;
-#endif
+	struct km_deflater *deflater;
 	ZSTD_CCtx *zstd;
 	void *snappy_library;
 	snappy_encode_fn *snappy;
@@ -65,6 +59,15 @@ const char *km_compression_name(enum km_compression how)
 	return names[how];
 }
 
+int km_compression_effort(enum km_compression how, unsigned level)
+{
+	const unsigned users = KM_LEVEL_CACHE_PRIVATE | KM_LEVEL_USER;
+
+	if (how != KM_COMPRESS_ZSTD)
+		return 0;
+	return (level & users) == users ? ZSTD_EFFORT_KERNEL : ZSTD_EFFORT;
+}
+
 /* ---- making ---- */
 
 static struct km_error *make_room(struct km_compressor *c, size_t size)
@@ -72,23 +75,6 @@ static struct km_error *make_room(struct km_compressor *c, size_t size)
 	c->room_size = size;
 	c->room = malloc(size);
 	return c->room ? NULL : km_error_nomem();
-}
-
-static struct km_error *make_zlib(struct km_compressor *c, int effort)
-{
-	int level = effort ? effort : ZLIB_EFFORT;
-
-#ifdef KM_HAVE_LIBDEFLATE
-	c->deflate = libdeflate_alloc_compressor(km_max(1, km_min(level, 12)));
-	return c->deflate ? NULL : km_error_nomem();
-#else
-	/* A window of a page's size, and tables to match: less to clear for each page. */
-	if (deflateInit2(&c->zlib, km_max(1, km_min(level, 9)), Z_DEFLATED, 13, 6,
-			 Z_DEFAULT_STRATEGY) != Z_OK)
-		return km_error_nomem();
-	c->zlib_ready = true;
-	return NULL;
-#endif
 }
 
 static struct km_error *make_zstd(struct km_compressor *c, int effort)
@@ -123,7 +109,7 @@ static struct km_error *make(struct km_compressor *c, int effort)
 {
 	switch (c->how) {
 	case KM_COMPRESS_ZLIB:
-		return make_zlib(c, effort);
+		return km_deflater_new(effort, &c->deflater);
 	case KM_COMPRESS_LZO:
 		c->lzo = malloc(LZO1X_1_MEM_COMPRESS);
 		return c->lzo ? make_room(c, c->page_size + c->page_size / 16 + 67)
@@ -161,13 +147,7 @@ void km_compressor_free(struct km_compressor *c)
 {
 	if (!c)
 		return;
-#ifdef KM_HAVE_LIBDEFLATE
-	if (c->deflate)
-		libdeflate_free_compressor(c->deflate);
-#else
-	if (c->zlib_ready)
-		deflateEnd(&c->zlib);
-#endif
+	km_deflater_free(c->deflater);
 	ZSTD_freeCCtx(c->zstd);
 	if (c->snappy_library)
 		dlclose(c->snappy_library);
@@ -177,21 +157,6 @@ void km_compressor_free(struct km_compressor *c)
 }
 
 /* ---- using ---- */
-
-static size_t compress_zlib(struct km_compressor *c, const u8 *page, u8 *out, size_t room)
-{
-#ifdef KM_HAVE_LIBDEFLATE
-	return libdeflate_zlib_compress(c->deflate, page, c->page_size, out, room);
-#else
-	if (deflateReset(&c->zlib) != Z_OK)
-		return 0;
-	c->zlib.next_in = (Bytef *)(uintptr_t)page;
-	c->zlib.avail_in = c->page_size;
-	c->zlib.next_out = out;
-	c->zlib.avail_out = (uInt)room;
-	return deflate(&c->zlib, Z_FINISH) == Z_STREAM_END ? room - c->zlib.avail_out : 0;
-#endif
-}
 
 static size_t compress_zstd(struct km_compressor *c, const u8 *page, u8 *out, size_t room)
 {
@@ -229,7 +194,7 @@ u32 km_compress(struct km_compressor *c, const u8 *page, u8 *out)
 
 	switch (c->how) {
 	case KM_COMPRESS_ZLIB:
-		return (u32)compress_zlib(c, page, out, room);
+		return (u32)km_deflate(c->deflater, page, c->page_size, out, room);
 	case KM_COMPRESS_ZSTD:
 		return (u32)compress_zstd(c, page, out, room);
 	case KM_COMPRESS_LZO:

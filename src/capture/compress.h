@@ -15,6 +15,8 @@ void km_compressor_free(struct km_compressor *compressor);
 /* Compresses a page to OUT, which has room for a page. The size, or 0 where that would not be smaller
  * than a page: then it is stored as it is. */
 u32 km_compress(struct km_compressor *compressor, const u8 *page, u8 *out);
+/* The effort for pages that are left at a dump LEVEL, where nobody asked for another. */
+int km_compression_effort(enum km_compression how, unsigned level);
 /* The flag of a page descriptor; 0 for none. */
 u32 km_compression_flag(enum km_compression how);
 const char *km_compression_name(enum km_compression how);

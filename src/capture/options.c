@@ -247,6 +247,7 @@ static struct km_error *refuse(const char *option, const char *why)
 
 static struct km_error *number_option(struct km_capture_command *c, int letter, const char *value)
 {
+	bool negative;
 	u64 n;
 
 	switch (letter) {
@@ -267,8 +268,10 @@ static struct km_error *number_option(struct km_capture_command *c, int letter, 
 		c->messages = (unsigned)n;
 		break;
 	case OPT_EFFORT:
-		KM_TRY(number("--effort", value, 22, &n));
-		c->run.effort = (int)n;
+		/* zstd's own scale goes on below 1. */
+		negative = *value == '-';
+		KM_TRY(number("--effort", value + negative, 22, &n));
+		c->run.effort = negative ? -(int)n : (int)n;
 		break;
 	case OPT_VTOP:
 		c->has_vtop = true;

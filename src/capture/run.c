@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/sysinfo.h>
 
+#include "capture/compress.h"
 #include "capture/erase.h"
 #include "capture/proof.h"
 #include "capture/run.h"
@@ -284,7 +285,9 @@ static struct km_error *second_pass(struct run *r)
 	r->pipeline = (struct km_pipeline_options){
 		.compression = r->options->format == KM_CAPTURE_ELF ? KM_COMPRESS_NONE
 								    : r->options->compression,
-		.effort = r->options->effort,
+		.effort = r->options->effort ? r->options->effort
+					     : km_compression_effort(r->options->compression,
+								     (unsigned)r->result->level),
 		.threads = (unsigned)km_max((size_t)1, r->result->threads / r->n_parts),
 		.no_windows = r->options->no_windows,
 		.erase = &r->erase,
