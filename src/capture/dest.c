@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
+#include <sys/sysmacros.h>
 
 #include "capture/crypt.h"
 #include "capture/dest.h"
@@ -46,6 +46,24 @@ static const struct km_dest_ops system_ops = {system_write, system_sync, system_
 
 /* ---- opening ---- */
 
+/* Less is soon written, and rather waits for its neighbours in the page cache. */
+#define DIRECT_MIN (256u << 10)
+
+/*
+ * A dump is written once and read once: copying it to the page cache, and finding room there, costs as much
+ * as compressing it quickly, and a capture kernel has no memory to spare. Only where a disk of this machine
+ * is behind it: elsewhere (memory, NFS, btrfs) such writes are slower, or no different.
+ */
+static void open_direct(struct km_dest *dest, const char *path)
+{
+	struct stat st;
+
+	if (fstat(dest->fd, &st) || (!S_ISBLK(st.st_mode) && !major(st.st_dev)))
+		return;
+	dest->direct_fd = open(path, O_WRONLY | O_DIRECT | O_CLOEXEC);
+	dest->direct = dest->direct_fd >= 0;
+}
+
 static struct km_error *open_temporary(struct km_dest *dest)
 {
 	km_auto_str struct km_str name = {0};
@@ -58,6 +76,7 @@ static struct km_error *open_temporary(struct km_dest *dest)
 		return km_error_os(errno, "%s cannot be created", dest->path);
 	dest->temporary = km_take(name.data);
 	dest->is_file = true;
+	open_direct(dest, dest->temporary);
 	return NULL;
 }
 
@@ -88,6 +107,8 @@ static struct km_error *open_path(struct km_dest *dest)
 			KM_ERROR_USAGE,
 			"%s cannot be written at any place: only the flattened format (-F) goes there",
 			dest->path);
+	if (S_ISBLK(st.st_mode))
+		open_direct(dest, dest->path);
 	return NULL;
 }
 
@@ -178,6 +199,23 @@ static int fail(struct km_dest *dest, u64 offset, int error)
 	return error;
 }
 
+static int write_at(struct km_dest *dest, u64 offset, const void *bytes, size_t len)
+{
+	const struct km_dest_ops *ops = dest->ops;
+
+	if (dest->direct && len >= DIRECT_MIN &&
+	    !((offset | len | (uintptr_t)bytes) % KM_DEST_ALIGN)) {
+		int error = ops->write(ops->data, dest->direct_fd, bytes, len, offset, true);
+
+		if (error != EINVAL)
+			return error;
+		/* This file system, or disk, wants another alignment. */
+		close(dest->direct_fd);
+		dest->direct = false;
+	}
+	return ops->write(ops->data, dest->fd, bytes, len, offset, true);
+}
+
 int km_dest_write(struct km_dest *dest, u64 offset, const void *bytes, size_t len)
 {
 	int error = 0;
@@ -194,7 +232,7 @@ int km_dest_write(struct km_dest *dest, u64 offset, const void *bytes, size_t le
 	else if (dest->options.flattened)
 		error = write_record(dest, offset, bytes, len);
 	else
-		error = dest->ops->write(dest->ops->data, dest->fd, bytes, len, offset, true);
+		error = write_at(dest, offset, bytes, len);
 	if (error)
 		return fail(dest, offset, error);
 	dest->written += len;
@@ -293,6 +331,8 @@ void km_dest_close(struct km_dest *dest)
 		unlink(dest->temporary);
 	if (dest->owned && dest->fd >= 0)
 		close(dest->fd);
+	if (dest->direct)
+		close(dest->direct_fd);
 	km_crypt_free(dest->crypt);
 	free(dest->path);
 	free(dest->temporary);

@@ -10,6 +10,9 @@
 
 struct km_crypt;
 
+/* Offsets, lengths and buffers of this alignment may pass the page cache. */
+#define KM_DEST_ALIGN 4096u
+
 /* The system calls that a dest makes; tests give ones that fail. Each returns 0 or an errno. */
 struct km_dest_ops {
 	int (*write)(void *data, int fd, const void *bytes, size_t len, u64 offset, bool at);
@@ -30,6 +33,8 @@ struct km_dest {
 	struct km_dest_options options;
 	const struct km_dest_ops *ops;
 	int fd;
+	int direct_fd;		/* the same, past the page cache, where `direct` */
+	bool direct;		/* that pays, and can be had */
 	bool owned;		/* fd was opened here */
 	bool is_file;		/* a plain file: can be cut, emptied and renamed */
 	char *path, *temporary; /* NULL: a stream that the caller opened */

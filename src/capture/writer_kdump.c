@@ -150,6 +150,7 @@ static struct km_error *make(struct km_kdump_writer *w)
 	KM_TRY(km_stream_init(&w->exists, w->dest, &w->sums, BITMAP_BUFFER));
 	KM_TRY(km_stream_init(&w->keep, w->dest, &w->sums, BITMAP_BUFFER));
 	KM_TRY(km_stream_init(&w->data, w->dest, &w->sums, KM_DATA_BUFFER));
+	KM_TRY(km_stream_start(&w->data));
 	w->pending = calloc(PENDING, sizeof(*w->pending));
 	return w->pending ? NULL : km_error_nomem();
 }
@@ -297,10 +298,11 @@ static int write_descriptors(struct km_kdump_writer *w, u32 n)
 
 static int add_descriptor(struct km_kdump_writer *w, const struct kdump_descriptor *descriptor)
 {
-	if (w->n_pending == PENDING) {
-		int error = 0;
+	int error;
 
-		if (!count_ready(w))
+	if (w->n_pending == PENDING) {
+		error = km_stream_land(&w->data);
+		if (!error && !count_ready(w))
 			error = km_stream_flush(&w->data);
 		if (!error)
 			error = write_descriptors(w, count_ready(w));
@@ -310,8 +312,9 @@ static int add_descriptor(struct km_kdump_writer *w, const struct kdump_descript
 	w->pending[w->n_pending++] = *descriptor;
 	if (w->data.at - w->described < UNDESCRIBED)
 		return 0;
+	error = km_stream_land(&w->data);
 	w->described = w->data.at;
-	return write_descriptors(w, count_ready(w));
+	return error ? error : write_descriptors(w, count_ready(w));
 }
 
 /* ---- pages ---- */
@@ -392,14 +395,15 @@ static struct km_ending not_on_disk(const struct km_ending *ending)
 
 int km_kdump_finish(struct km_kdump_writer *w, const struct km_ending *ending)
 {
-	int error = w->dest->failed ? w->dest->failed : km_stream_flush(&w->data);
-	bool whole = !error && w->written.kept == w->n && !w->written.unreadable;
+	int error = km_stream_flush(&w->data), failed = w->dest->failed;
+	bool whole = !error && !failed && w->written.kept == w->n && !w->written.unreadable;
 	struct km_ending ended = *ending;
 	int head_error;
 
+	if (!error)
+		error = failed;
 	if (w->n) {
-		int failed = write_descriptors(w, count_ready(w));
-
+		failed = write_descriptors(w, count_ready(w));
 		if (!error)
 			error = failed;
 		close_descriptors(w);
