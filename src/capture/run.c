@@ -265,6 +265,8 @@ static void copy_part(void *arg, size_t i)
 	else
 		part->error = km_pipeline_run(&r->survey, &options, r->job, km_kdump_take,
 					      part->kdump, &part->status);
+	if (km_kdump_land(part->kdump))
+		part->status = KM_IO;
 }
 
 static struct km_error *second_pass(struct run *r)

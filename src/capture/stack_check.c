@@ -64,7 +64,8 @@ struct km_error *km_stack_check(const char *const *paths, size_t n_paths,
 {
 	km_cleanup(km_image_closep) struct km_image *image = NULL;
 	km_cleanup(km_kernel_closep) struct km_kernel *k = NULL;
-	struct km_image_options image_options = {.cache_bytes = 4 << 20, .log = options->log};
+	struct km_image_options image_options = {
+		.cache_bytes = 4 << 20, .log = options->log, .unmapped = true};
 
 	*ret = (struct km_stack_check){0};
 	KM_TRY(km_image_open(paths, n_paths, &image_options, &image));

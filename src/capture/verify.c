@@ -368,9 +368,10 @@ struct km_error *km_verify(const char *const *paths, size_t n_paths, struct km_p
 	*ret = (struct km_verify_result){.verdict = KM_VERDICT_WHOLE};
 	for (i = 0; i < n_paths; i++) {
 		km_cleanup(km_image_closep) struct km_image *image = NULL;
+		struct km_image_options options = {.unmapped = true};
 		struct km_verify_result part;
 
-		KM_TRY(km_image_open(&paths[i], 1, NULL, &image));
+		KM_TRY(km_image_open(&paths[i], 1, &options, &image));
 		KM_TRY(km_verify_image(image, 1, false, pool, job, &part));
 		add_result(ret, &part, paths[i]);
 	}

@@ -52,6 +52,8 @@ int km_kdump_take_bitmaps(void *writer, u64 first, size_t count, const u64 *exis
 /* The frames whose pages will come, N of them in [FIRST, END). All bitmaps have been taken. 0 or an errno. */
 int km_kdump_begin(struct km_kdump_writer *w, u64 first, u64 end, u64 n);
 int km_kdump_take(void *writer, const struct km_batch *batch); /* a km_pipeline_take */
+/* Waits for what is still being written. 0 or an errno. */
+int km_kdump_land(struct km_kdump_writer *w);
 /* 0, or why the dump is not what ENDING says. The dest is synced. */
 int km_kdump_finish(struct km_kdump_writer *w, const struct km_ending *ending);
 /* Says after km_kdump_finish() that it ended otherwise. 0, or an errno: also where nothing can be said any

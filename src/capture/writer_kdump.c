@@ -352,6 +352,11 @@ int km_kdump_take(void *writer, const struct km_batch *batch)
 	return 0;
 }
 
+int km_kdump_land(struct km_kdump_writer *w)
+{
+	return km_stream_land(&w->data);
+}
+
 /* A device has what was there before: what is not written must read as nothing. */
 static int blank_rest(struct km_kdump_writer *w)
 {

@@ -45,7 +45,7 @@ static struct km_error *find_size(struct km_file *file, const struct stat *st)
 	return NULL;
 }
 
-struct km_error *km_file_open(struct km_file *file, const char *path, int fd, bool writable,
+struct km_error *km_file_open(struct km_file *file, const char *path, int fd, enum km_file_way way,
 			      const struct km_log *log)
 {
 	struct stat st;
@@ -63,8 +63,8 @@ struct km_error *km_file_open(struct km_file *file, const char *path, int fd, bo
 		return km_error_os(errno, "cannot be examined");
 	KM_TRY(find_size(file, &st));
 	file->made_up = is_made_up(file->fd);
-	if (!file->made_up)
-		km_mapping_map(&file->map, file->fd, file->disk_size, writable);
+	if (!file->made_up && way != KM_FILE_READ)
+		km_mapping_map(&file->map, file->fd, file->disk_size, way == KM_FILE_MAP_WRITABLE);
 	return NULL;
 }
 

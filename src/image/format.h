@@ -56,8 +56,14 @@ struct km_file {
 	atomic_bool reported; /* an I/O error has been told of */
 };
 
+enum km_file_way {
+	KM_FILE_MAP,
+	KM_FILE_MAP_WRITABLE, /* bytes can be poked into the mapping, not into the file */
+	KM_FILE_READ,
+};
+
 /* FD, unless it is -1, is what PATH names already opened; it is FILE's from now on. */
-struct km_error *km_file_open(struct km_file *file, const char *path, int fd, bool writable,
+struct km_error *km_file_open(struct km_file *file, const char *path, int fd, enum km_file_way way,
 			      const struct km_log *log) km_must_check;
 void km_file_close(struct km_file *file);
 /* KM_OK, KM_TRUNCATED (not all of it is in the file), KM_IO. */

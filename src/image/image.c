@@ -115,8 +115,11 @@ static struct km_error *open_files(struct km_image *image, const char *const *pa
 
 	for (i = 0; i < image->n_files; i++) {
 		struct km_file *file = &image->files[i];
-		struct km_error *error = km_file_open(file, paths[i], i == 0 ? fd : -1,
-						      i == 0 && options->n_patches, options->log);
+		enum km_file_way way = options->unmapped	      ? KM_FILE_READ
+				       : i == 0 && options->n_patches ? KM_FILE_MAP_WRITABLE
+								      : KM_FILE_MAP;
+		struct km_error *error =
+			km_file_open(file, paths[i], i == 0 ? fd : -1, way, options->log);
 
 		if (!error && i == 0)
 			error = patch_file(image, options);

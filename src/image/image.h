@@ -31,6 +31,8 @@ struct km_image_options {
 	const struct km_log *log;
 	const struct km_image_patch *patches;
 	size_t n_patches;
+	/* Read, do not map: for who looks at little of a file, and whose memory is counted. */
+	bool unmapped;
 };
 
 enum km_image_format {
