@@ -11,26 +11,17 @@ copies /proc/vmcore to a blank disk. Kept in the lab's cache.
 import argparse
 import os
 import pathlib
-import struct
 import subprocess
 import sys
 
 sys.dont_write_bytecode = True
 TOP = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TOP / "lab"))
-from kmlab import boot, kernel as kernels  # noqa: E402
+from kmlab import boot, kernel as kernels, whole  # noqa: E402
 from kmlab.cache import Cache  # noqa: E402
 from kmlab.run import progress  # noqa: E402
 
-CAPTURE = """
-dd if=/proc/vmcore of=/dev/vda bs=4M 2>&1
-echo "vmcore $(stat -c %s /proc/vmcore)"
-sync
-"""
-
-DIE = """
-kexec -p /boot/vmlinuz --initrd=/boot/capture.cpio \
-    --append="console=ttyS0,115200 rdinit=/init panic=1 irqpoll nr_cpus=1 reset_devices"
+FILL = """
 mkdir -p /data /tmp/files
 mount -t ext4 -o ro /dev/vdb /data
 fill /data/all 900 /tmp/files {files} > /tmp/fill.log &
@@ -40,9 +31,6 @@ while ! grep -q full /tmp/fill.log && [ $i -lt 400 ]; do sleep 1; i=$((i + 1)); 
 cat /tmp/fill.log
 cat /proc/meminfo | head -50
 cat /proc/meminfo | section meminfo
-stty -F /dev/ttyS1 > /dev/null
-sleep 1
-echo c > /proc/sysrq-trigger
 """
 
 
@@ -77,40 +65,16 @@ def data_disk(folder, mebibytes):
     return disk
 
 
-def elf_end(path):
-    """Where the last program header says that an ELF core ends."""
-    with open(path, "rb") as file:
-        head = file.read(64)
-        (offset,) = struct.unpack_from("<Q", head, 32)
-        (count,) = struct.unpack_from("<H", head, 56)
-        file.seek(offset)
-        end = 0
-        for _ in range(count):
-            place, size = struct.unpack_from("<8xQ16xQ", file.read(56))
-            end = max(end, place + size)
-    return end
-
-
 def make(cache, debian, memory, folder):
-    capture = os.path.join(folder, "capture.cpio")
-    boot.initramfs(cache, capture, debian, boot.Recipe(script=CAPTURE))
     fill = build(folder, str(TOP / "bench" / "fill.c"), "fill")
     progress("making the disk that fills the page cache")
     data = data_disk(folder, 2200)
-    target = os.path.join(folder, "vmcore.elf")
-    with open(target, "wb") as file:
-        file.truncate((memory + 256) << 20)
-    result = boot.run(cache, debian, boot.Recipe(
-        script=DIE.format(files=400000), programs=[fill], tools=["kexec"],
-        files={"boot/vmlinuz": debian.vmlinuz, "boot/capture.cpio": capture},
-        disks=[(target, "vmcore"), (data, "data")], memory=memory,
-        append="crashkernel=256M", deadline=1800), folder, "a machine full of pages")
-    if "vmcore " not in result.console:
-        sys.exit("the capture kernel did not save /proc/vmcore; " + folder + "/console.log")
-    os.truncate(target, elf_end(target))
+    result = whole.dump(cache, debian, boot.Recipe(
+        script=whole.LOAD + FILL.format(files=400000) + whole.DIE, programs=[fill],
+        disks=[(data, "data")], memory=memory, deadline=1800), folder, "a machine full of pages")
     with open(os.path.join(folder, "meminfo"), "w", encoding="utf-8") as file:
         file.write(result.sections.get("meminfo", ""))
-    for path in (capture, data, fill):
+    for path in (data, fill):
         os.remove(path)
 
 
