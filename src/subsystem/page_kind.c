@@ -98,6 +98,18 @@ static bool mark_from_vmcoreinfo(struct km_kernel *k, const char *type, struct k
 	return false;
 }
 
+static u64 flag_mask(struct km_kernel *k, const char *name)
+{
+	char key[48];
+	u64 number;
+	s64 bit;
+
+	if (km_enumerator(k, name, &bit))
+		return bit >= 0 && bit < 64 ? (u64)1 << bit : 0;
+	snprintf(key, sizeof(key), "NUMBER(%s)", name);
+	return km_vmcoreinfo_number(k, key, &number) && number < 64 ? (u64)1 << number : 0;
+}
+
 struct km_page_mark km_page_mark_find(struct km_kernel *k, const char *type)
 {
 	struct km_page_mark mark = {KM_PAGE_MARK_NONE, 0};
@@ -115,6 +127,9 @@ struct km_page_mark km_page_mark_find(struct km_kernel *k, const char *type)
 		return (struct km_page_mark){KM_PAGE_MARK_TYPE_BITS, (u32)value};
 	if (mark_from_vmcoreinfo(k, type, &mark))
 		return mark;
+	/* Without types VMCOREINFO has the flag's number, as "NUMBER(PG_slab)". */
+	if (value < 0 && flag_mask(k, name))
+		value = __builtin_ctzll(flag_mask(k, name));
 	/* Slabs, until 6.9; PG_hugetlb of 6.6 is a bit of another page's flags. */
 	if (value >= 0 && strcmp(type, "hugetlb"))
 		return (struct km_page_mark){KM_PAGE_MARK_FLAG, (u32)value};
@@ -140,18 +155,6 @@ bool km_page_is_marked(struct km_page_mark mark, u64 word)
 }
 
 /* ---- layout -------------------------------------------------------------------------------------- */
-
-static u64 flag_mask(struct km_kernel *k, const char *name)
-{
-	char key[48];
-	u64 number;
-	s64 bit;
-
-	if (km_enumerator(k, name, &bit))
-		return bit >= 0 && bit < 64 ? (u64)1 << bit : 0;
-	snprintf(key, sizeof(key), "NUMBER(%s)", name);
-	return km_vmcoreinfo_number(k, key, &number) && number < 64 ? (u64)1 << number : 0;
-}
 
 static void find_flags(struct km_page_kinds *p)
 {

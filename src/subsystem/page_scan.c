@@ -34,7 +34,9 @@ static u64 free_block(const struct km_page_kinds *p, u64 pfn, const u8 *bytes, u
 	u32 type = km_load32(bytes + p->type);
 	u64 order;
 
-	if ((s32)type >= p->first_type || km_load32(bytes + p->refcount))
+	/* A tail's words are not its own. */
+	if ((s32)type >= p->first_type || km_load32(bytes + p->refcount) ||
+	    km_load64(bytes + p->head) & 1)
 		return 0;
 	if (km_page_is_marked(p->buddy, type)) {
 		order = km_load64(bytes + p->private);
