@@ -487,7 +487,8 @@ struct km_error *km_capture_parse(int argc, char **argv, struct km_capture_comma
 {
 	int letter;
 
-	optind = 1;
+	/* Not 1: an earlier line may have ended within a word of letters. */
+	optind = 0;
 	opterr = 0;
 	while ((letter = getopt_long(argc, argv, "b:cDd:eEFfg:hi:lL:pRvXx:z", long_options,
 				     NULL)) != -1) {

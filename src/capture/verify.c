@@ -331,10 +331,11 @@ struct km_error *km_verify_image(struct km_image *image, size_t n_files, bool ev
 		if (!note && ret->verdict == KM_VERDICT_WHOLE)
 			ret->verdict = km_image_info(image)->incomplete ? KM_VERDICT_INCOMPLETE
 									: KM_VERDICT_NO_SUMS;
-		if (!note && km_image_info(image)->truncated_bytes)
-			found(&c, "%llu bytes are missing at the end",
-			      (unsigned long long)km_image_info(image)->truncated_bytes);
 	}
+	if (!status && (!note || n_files == 1) && !ret->what[0] &&
+	    ret->verdict != KM_VERDICT_INCOMPLETE && km_image_info(image)->truncated_bytes)
+		found(&c, "%llu bytes are missing at the end",
+		      (unsigned long long)km_image_info(image)->truncated_bytes);
 	pthread_mutex_destroy(&c.lock);
 	if (status == KM_NOMEM)
 		return km_error_nomem();

@@ -170,7 +170,8 @@ static void note_flattened(struct km_image *image)
 
 		if (!file->flat || km_flat_ended(file->flat))
 			continue;
-		missing += km_flat_missing(file->flat);
+		/* Of the last record there may have been all but a byte. */
+		missing += km_max(km_flat_missing(file->flat), (u64)1);
 		km_logf(image->log, KM_LOG_WARNING,
 			"%s: the flattened file ends without its last record", file->path);
 	}
