@@ -149,7 +149,7 @@ static void test_damaged_recordings(void **state)
 	char console[] = SAVED, told[] = TOLD "result 99999999\n{", text[320];
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(console); i += 7) {
+	for (size_t i = 0; i + 1 < sizeof(console); i += 7) {
 		char keep = console[i];
 
 		console[i] = (char)(i * 37);
