@@ -13,8 +13,8 @@ from kmlab import systemd
 pytestmark = [pytest.mark.skipif(not FULL, reason='a Debian is bootstrapped and booted: make check-lab'),
               pytest.mark.skipif(os.geteuid() != 0, reason='debootstrap needs root')]
 
-# The initramfs that kdump-tools would have made by initramfs-tools (minutes in emulation) is the lab's own: it
-# leads to the same root, where systemd starts kdump-tools-dump.service.
+# kdump-config has initramfs-tools make its initramfs, which takes minutes in emulation: after the unloading the
+# command that it recorded is run once more, not all of it.
 SCRIPT = '''
 release=$(uname -r)
 try() {
@@ -26,16 +26,13 @@ case $BOOT in
 	cp /opt/kmlab/bin/kmortem /usr/bin/kmortem
 	dpkg-divert --quiet --local --rename --add /sbin/kexec
 	ln -s /usr/bin/kmortem /sbin/kexec
-	mkdir -p /var/lib/kdump
-	cp /boot/initrd.img-$release /var/lib/kdump/
-	try symlinks kdump-config symlinks $release
 	try load kdump-config load
 	try status kdump-config status
 	try show kdump-config show
 	cat /sys/kernel/kexec_crash_loaded | section loaded
 	try unload kdump-config unload
 	cat /sys/kernel/kexec_crash_loaded | section unloaded
-	try load-again kdump-config load
+	try load-again sh /var/crash/kexec_cmd
 	sync
 	echo c > /proc/sysrq-trigger
 	;;
@@ -57,7 +54,7 @@ def debian(request):
     cache, kernel = fetch_kernel(request.param)
     with tempfile.TemporaryDirectory() as folder:
         return systemd.run(cache, kernel, systemd.Recipe(
-            script=SCRIPT, programs=[PROGRAM], append='crashkernel=224M', deadline=1500), folder)
+            script=SCRIPT, programs=[PROGRAM], append='crashkernel=224M', deadline=2400), folder)
 
 
 def said(debian, section, code=0):
@@ -68,7 +65,6 @@ def said(debian, section, code=0):
 
 
 def test_kdump_config_loads_and_unloads(debian):
-    said(debian, 'symlinks')
     assert 'loaded kdump kernel' in said(debian, 'load')
     assert 'ready to kdump' in said(debian, 'status')
     assert '/sbin/kexec -p --command-line=' in said(debian, 'show')
