@@ -25,7 +25,8 @@ from .run import run as run_program
 # What may be asked for by the builder; each with what it needs.
 CARRIED = ("virtio_pci", "virtio_blk", "virtio_scsi", "nvme", "sd_mod", "ahci", "ext4", "xfs", "btrfs",
            "vfat", "nls_cp437", "nls_ascii", "nls_utf8", "nls_iso8859_1", "crc32c_generic",
-           "crc32c_intel", "dm_mod", "md_mod", "raid1", "i6300esb", "loop")
+           "crc32c_intel", "dm_mod", "md_mod", "raid1", "i6300esb", "loop", "virtio_net",
+           "nfsv3", "nfsv4")
 LIBKMOD = ("/usr/lib/x86_64-linux-gnu/libkmod.so.2", "/lib/x86_64-linux-gnu/libkmod.so.2",
            "/usr/lib64/libkmod.so.2", "/usr/lib/libkmod.so.2")
 
@@ -38,7 +39,8 @@ class Armed:
     crashkernel: int = 128   # MiB
     memory: int = 512
     cpus: int = 2
-    disk: int = 256          # MiB of the target
+    disk: int = 0            # MiB of the target; 0: what its kind needs
+    more_modules: tuple = ()  # in the guest, before it arms
     conf: str = ""           # of kdump.conf; "": path /var/crash, or the raw device
     arm: str = "kmortem kdump arm --json"
     # Shell: before arming; after it, before the death; in the second boot.
@@ -147,7 +149,7 @@ def script(armed, scenario):
     files = FILES_RAW if armed.target == "raw" else FILES_DIRECTORY
     for word, value in (
             ("@FILES@", files), ("@FIND@", crashpath.FIND_STACK.get(armed.target, "")),
-            ("@STACK@", crashpath.MAKE_STACK.get(armed.target, "")),
+            ("@STACK@", crashpath.MAKE_STACK.get(armed.target, "")), ("@USE@", ""),
             ("@DIE@", crashpath.die_script(scenario)), ("@BEFORE@", armed.before),
             ("@ARM@", armed.arm), ("@ARMED@", armed.armed), ("@AFTER@", armed.after),
             ("@NODE@", NODES.get(armed.target, "")), ("@MOUNT@", _mount(armed)),
@@ -200,6 +202,17 @@ def libkmod():
     raise LabError("libkmod is not installed (package libkmod2)")
 
 
+def program_files(*names):
+    """Programs of this machine in the guest, at /bin, with the libraries that the guest has not."""
+    files = {}
+    for name in names:
+        path = crashpath.program(name)
+        files[f"bin/{name}"] = os.path.realpath(path)
+        files.update({library: source for library, source in snapshot.libraries(path)
+                      if not os.path.basename(library).startswith("ld-")})
+    return files
+
+
 def _disks(armed, folder):
     disks = crashpath.make_disks(folder, armed_as_crash(armed))
     if armed.disk_kind == "virtio":
@@ -210,7 +223,8 @@ def _disks(armed, folder):
 
 
 def armed_as_crash(armed):
-    return crashpath.Crash(armed.programs, target=armed.target, scenario=armed.scenario, disk=armed.disk)
+    return crashpath.Crash(armed.programs, target=armed.target, scenario=armed.scenario, disk=armed.disk,
+                           more_modules=armed.more_modules)
 
 
 class HostTools:

@@ -21,7 +21,7 @@ import shutil
 import struct
 import zlib
 
-from . import boot, guest, module, scenarios, tools
+from . import boot, guest, module, scenarios, snapshot, tools
 from .cache import hash_files
 from .cpio import Archive
 from .errors import LabError
@@ -78,6 +78,9 @@ class Crash:
     look: bool = True        # the second boot looks for the dump; else it tells that it came back
     # {name in the image: bytes}; modules left out of it.
     image_files: dict = dataclasses.field(default_factory=dict)
+    # Programs here, packed with their libraries as the builder does; more modules.
+    image_programs: tuple = ()
+    more_modules: tuple = ()
     missing_modules: tuple = ()
     corrupt: object = None   # a function over the image's bytes
     qemu: list = dataclasses.field(default_factory=list)
@@ -92,6 +95,7 @@ class Crashed:
     console: str
     seconds: float
     image_bytes: int
+    disk: str = ""     # the target's
     raw: dict = None   # a raw target's small files, and "header": (name, bytes of the dump)
 
     @property
@@ -113,10 +117,11 @@ class Crashed:
             return self.raw["vmcore-dmesg.txt"].decode(errors="replace")
         return self.sections.get("dmesg", "")
 
-    def step(self, name):
-        """The last step of that name in result.json, or None."""
-        found = [s for s in self.result["steps"] if s["name"] == name]
-        return found[-1] if found else None
+    def local_results(self):
+        """result.json of each dump on the target's disk, an ext4 one; without the guest's help."""
+        return [json.loads(run_program(["debugfs", "-R", f"cat {PATH}/{name}/result.json",
+                                        self.disk]))
+                for name in boot.list_folder(self.disk, PATH)]
 
 
 def modules_of(crash):
@@ -129,7 +134,7 @@ def modules_of(crash):
         names += ("ext4", "crc32c_generic", "md_mod", "raid1")
     elif crash.target == "lvm":
         names += ("ext4", "crc32c_generic", "dm_mod")
-    return tuple(names)
+    return (*names, *crash.more_modules)
 
 
 def target_line(crash):
@@ -156,6 +161,18 @@ def plan_text(crash, loaded):
     return text + target_line(crash)
 
 
+def put_programs(cpio, crash):
+    seen = set()
+    for path in crash.image_programs:
+        cpio.file(f"usr/bin/{os.path.basename(path)}", os.path.realpath(path), 0o755)
+        for library, source in snapshot.libraries(path):
+            if library not in seen:
+                seen.add(library)
+                cpio.file(library, source, 0o755)
+    if seen:
+        cpio.data("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n")
+
+
 def capture_image(path, kernel, crash):
     """The initramfs by hand, zstd where the program is there; padded so that more may follow."""
     cpio = Archive()
@@ -166,7 +183,8 @@ def capture_image(path, kernel, crash):
     for number, (name, data) in enumerate(loaded):
         cpio.data(f"lib/modules/{number:02}-{name}.ko", data)
     for name, data in crash.image_files.items():
-        cpio.data(name, data, 0o755)
+        cpio.data(name, data, 0o700)
+    put_programs(cpio, crash)
     cpio.data("etc/kmortem/plan", plan_text(crash, loaded).encode())
     plain = path + ".plain"
     cpio.save(plain)
@@ -445,5 +463,6 @@ def run(cache, kernel, crash, folder):
     if "failed" in result.sections:
         raise LabError(f"{result.sections['failed'].strip()}; the console ends in\n"
                        + result.console[-3000:])
-    raw = read_raw(os.path.join(folder, "target0.img")) if crash.target == "raw" else None
-    return Crashed(result.sections, result.console, result.seconds, size, raw)
+    disk = os.path.join(folder, "target0.img")
+    raw = read_raw(disk) if crash.target == "raw" else None
+    return Crashed(result.sections, result.console, result.seconds, size, disk, raw)

@@ -13,6 +13,7 @@
 
 #include "base/base.h"
 #include "loader/kernel_config.h"
+#include "loader/purgatory/sha256.h"
 
 /* ---- the machine --------------------------------------------------------------------------- */
 

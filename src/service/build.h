@@ -21,13 +21,21 @@ struct km_build_module {
 	u64 bytes; /* in the image */
 };
 
+/* A file of the machine that goes into the image under another name. */
+struct km_build_file {
+	char *from;
+	char to[40];
+};
+
 /* What was built. Zeroed, it is empty. */
 struct km_build {
 	struct km_plan plan;
 	struct km_sys_names drivers; /* what the targets stand on, as far as /sys names it */
 	struct km_sys_names notes;   /* sentences for a person: nothing that stops it */
 	KM_VEC(struct km_build_module) modules;
-	struct km_cpio cpio; /* the archive, not packed */
+	KM_VEC(struct km_build_file) files; /* keys and certificates of network targets */
+	struct km_str hosts;		    /* lines of /etc/hosts */
+	struct km_cpio cpio;		    /* the archive, not packed */
 	enum km_initramfs_packing packing;
 	u64 program_bytes, module_bytes, firmware_bytes, other_bytes; /* in the archive */
 	u64 digest; /* of the archive: the same inputs give the same */

@@ -8,6 +8,7 @@
 
 #include "image/image.h"
 #include "service/build.h"
+#include "service/build_network.h"
 #include "service/module_strip.h"
 #include "service/programs.h"
 
@@ -25,6 +26,10 @@ void km_build_done(struct km_build *build)
 	km_vec_for_each (&build->modules, module)
 		free(module->name);
 	km_vec_free(&build->modules);
+	km_vec_for_each (&build->files, file)
+		free(file->from);
+	km_vec_free(&build->files);
+	km_str_free(&build->hosts);
 	km_cpio_done(&build->cpio);
 	*build = (struct km_build){0};
 }
@@ -83,7 +88,10 @@ static struct km_error *add_file_system(struct archiving *a, const struct km_ker
 	char alias[64];
 	bool found = false;
 
-	if (target->kind != KM_PLAN_DIRECTORY)
+	if (target->kind == KM_PLAN_NFS)
+		KM_TRY(km_boot_modules_add(
+			a->modules, strstr(target->options, "vers=3") ? "nfsv3" : "nfsv4", NULL));
+	else if (target->kind != KM_PLAN_DIRECTORY)
 		return NULL;
 	snprintf(alias, sizeof(alias), "fs-%.50s", target->fstype);
 	KM_TRY(km_boot_modules_add(a->modules, alias, &found));
@@ -328,6 +336,7 @@ static struct km_error *fill(struct archiving *a, const struct km_kernel_config 
 	for (size_t i = 0; i < km_boot_modules_count(a->modules); i++)
 		KM_TRY(put_module(a, km_boot_modules_get(a->modules, i)));
 	KM_TRY(put_programs(a));
+	KM_TRY(km_build_network_files(a->request, a->build));
 	KM_TRY(put_plan(a));
 	KM_TRY(km_cpio_end(&a->build->cpio));
 	a->build->other_bytes = a->build->cpio.bytes.len - a->build->program_bytes -

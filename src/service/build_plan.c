@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "service/build.h"
+#include "service/build_network.h"
 #include "service/mounts.h"
 #include "service/paths.h"
 #include "service/device_stack.h"
@@ -12,6 +13,7 @@
 struct planning {
 	const struct km_tree *tree;
 	const struct km_conf *conf;
+	const struct km_build_request *request;
 	struct km_build *build;
 	struct km_device_stack stack;
 	struct km_mounts mounts;
@@ -204,6 +206,7 @@ static struct km_error *target_of_device(struct planning *p, const struct km_con
 
 static struct km_error *add_target(struct planning *p, const struct km_conf_target *from)
 {
+	struct km_error *error;
 	char place[300];
 
 	switch (from->kind) {
@@ -214,10 +217,11 @@ static struct km_error *add_target(struct planning *p, const struct km_conf_targ
 		return target_of_device(p, from);
 	case KM_CONF_NFS:
 	case KM_CONF_SSH:
+	case KM_CONF_HTTPS:
 		break;
 	}
-	return km_error_new(KM_ERROR_UNSUPPORTED, "%s: dumps cannot be sent over the network",
-			    where(p, from, place, sizeof(place)));
+	error = km_build_network_target(p->request, from, p->build, &p->stack.drivers);
+	return error ? km_error_prefix(error, "%s", where(p, from, place, sizeof(place))) : NULL;
 }
 
 /* One target that cannot be had is told of; none at all is an error. */
@@ -359,7 +363,12 @@ static struct km_error *make_plan(struct planning *p)
 
 struct km_error *km_build_plan(const struct km_build_request *request, struct km_build *ret)
 {
-	struct planning p = {.tree = request->tree, .conf = request->conf, .build = ret};
+	struct planning p = {
+		.tree = request->tree,
+		.conf = request->conf,
+		.request = request,
+		.build = ret,
+	};
 	struct km_error *error;
 
 	*ret = (struct km_build){0};
@@ -394,7 +403,12 @@ struct km_error *km_build_plan_for(const struct km_build_request *request, const
 				   const char *fstype, const char *const *drivers,
 				   struct km_build *ret)
 {
-	struct planning p = {.tree = request->tree, .conf = request->conf, .build = ret};
+	struct planning p = {
+		.tree = request->tree,
+		.conf = request->conf,
+		.request = request,
+		.build = ret,
+	};
 	struct km_error *error;
 
 	*ret = (struct km_build){0};

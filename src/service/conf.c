@@ -83,6 +83,8 @@ static void target_free(struct km_conf_target *target)
 	free(target->options);
 	free(target->path);
 	free(target->sshkey);
+	free(target->certificates);
+	free(target->netrc);
 }
 
 struct km_conf_target *km_conf_new_target(struct km_conf *conf, enum km_conf_target_kind kind,

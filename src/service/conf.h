@@ -23,18 +23,21 @@ enum km_conf_target_kind {
 	KM_CONF_RAW,
 	KM_CONF_NFS,
 	KM_CONF_SSH,
+	KM_CONF_HTTPS,
 };
 
 /* Strings are owned. */
 struct km_conf_target {
 	enum km_conf_target_kind kind;
-	char *source; /* device ("/dev/vda1", "UUID=…", "LABEL=…", …), "SERVER:/EXPORT", "USER@HOST";
-		       * NULL for KM_CONF_DIRECTORY */
-	char *fstype;  /* FS: "ext4", …; NFS: "nfs", "nfs4"; else NULL */
-	char *options; /* of mount(8); NULL: none were given */
-	char *path;    /* where dumps go, in the target; absolute */
-	char *sshkey;  /* SSH; NULL: the default */
-	unsigned line; /* that named it; 0: none did */
+	char *source; /* device ("/dev/vda1", "UUID=…", "LABEL=…", …), "SERVER:/EXPORT", "USER@HOST",
+		       * "https://…"; NULL for KM_CONF_DIRECTORY */
+	char *fstype;	    /* FS: "ext4", …; NFS: "nfs", "nfs4"; else NULL */
+	char *options;	    /* of mount(8); NULL: none were given */
+	char *path;	    /* where dumps go, in the target; absolute */
+	char *sshkey;	    /* SSH; NULL: the default */
+	char *certificates; /* HTTPS: of whom to trust; NULL: the system's */
+	char *netrc;	    /* HTTPS: the file with names and passwords; NULL: none */
+	unsigned line;	    /* that named it; 0: none did */
 };
 
 enum km_conf_action {

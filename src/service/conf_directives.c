@@ -36,9 +36,12 @@ static struct km_error *take_target(struct place *p, enum km_conf_target_kind ki
 
 	if (!is_one_word(p->value))
 		return fail(p, "%s takes one word, the %s", p->name,
-			    kind == KM_CONF_NFS	  ? "SERVER:/EXPORT"
-			    : kind == KM_CONF_SSH ? "USER@HOST"
-						  : "device");
+			    kind == KM_CONF_NFS	    ? "SERVER:/EXPORT"
+			    : kind == KM_CONF_SSH   ? "USER@HOST"
+			    : kind == KM_CONF_HTTPS ? "URL"
+						    : "device");
+	if (kind == KM_CONF_HTTPS && strncmp(p->value, "https://", 8))
+		return fail(p, "%s: not of the form https://HOST/FOLDER", p->value);
 	if (kind == KM_CONF_NFS && !strchr(p->value, ':'))
 		return fail(p, "%s: not of the form SERVER:/EXPORT", p->value);
 	target = km_conf_new_target(p->conf, kind, p->line);
@@ -72,6 +75,42 @@ static struct km_error *take_nfs(struct place *p)
 static struct km_error *take_ssh(struct place *p)
 {
 	return take_target(p, KM_CONF_SSH, NULL);
+}
+
+static struct km_error *take_https(struct place *p)
+{
+	return take_target(p, KM_CONF_HTTPS, NULL);
+}
+
+/* The https target above, which a word about it is for; NULL where that is none. */
+static struct km_conf_target *https_above(struct place *p)
+{
+	size_t n = p->conf->targets.count;
+	struct km_conf_target *target = n ? &p->conf->targets.data[n - 1] : NULL;
+
+	return target && target->kind == KM_CONF_HTTPS ? target : NULL;
+}
+
+static struct km_error *take_https_file(struct place *p, bool netrc)
+{
+	struct km_conf_target *target = https_above(p);
+
+	if (!target)
+		return fail(p, "%s goes after the https target that it is for", p->name);
+	if (!is_one_word(p->value) || p->value[0] != '/')
+		return fail(p, "%s takes the absolute path of a file", p->name);
+	return km_conf_set(netrc ? &target->netrc : &target->certificates, p->value,
+			   strlen(p->value));
+}
+
+static struct km_error *take_https_ca(struct place *p)
+{
+	return take_https_file(p, false);
+}
+
+static struct km_error *take_https_netrc(struct place *p)
+{
+	return take_https_file(p, true);
 }
 
 /* The old spelling: nfs or ssh, by what the value looks like. */
@@ -404,6 +443,9 @@ static const struct directive directives[] = {
 	{"net", take_net, NULL},
 	{"ssh", take_ssh, NULL},
 	{"sshkey", take_sshkey, NULL},
+	{"https", take_https, NULL},
+	{"https_ca", take_https_ca, NULL},
+	{"https_netrc", take_https_netrc, NULL},
 	{"ext2", take_fs, NULL},
 	{"ext3", take_fs, NULL},
 	{"ext4", take_fs, NULL},

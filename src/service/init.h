@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 #include "capture/capture.h"
+#include "loader/loader.h"
 #include "service/identify.h"
 #include "service/plan.h"
 #include "service/raw.h"
@@ -22,6 +23,16 @@
 #define KM_INIT_PLAN  "/etc/kmortem/plan"
 #define KM_INIT_MOUNT "/mnt/target"
 #define KM_INIT_STAGE "/run/kmortem"
+
+/* What went to another machine, or what is there. */
+struct km_sent {
+	bool done; /* all of it, and the program that sent it ended well */
+	u64 bytes;
+	u8 sha256[KM_SHA256_SIZE];
+	char why[256]; /* it is not done */
+};
+
+enum km_network { KM_NETWORK_NOT_TRIED, KM_NETWORK_DOWN, KM_NETWORK_UP };
 
 /* What a child tells. Text is always terminated; a reader still bounds it. */
 struct km_board {
@@ -41,6 +52,7 @@ struct km_board {
 	u64 dump_bytes;
 	bool verified, unwound;
 	char stack[160];
+	struct km_sent sent;
 };
 
 /* Something that the command line wants to go wrong: kmortem.fault=STEP:KIND (docs/kmortem-capture.md). */
@@ -77,6 +89,7 @@ struct km_init {
 	int watchdog; /* -1 */
 	u64 begin_ns, deadline_ns;
 	sigset_t signals; /* as they were before SIGCHLD was blocked */
+	enum km_network network;
 	struct km_fault faults[8];
 	unsigned n_faults;
 	/* The target that is being written to. */
@@ -156,6 +169,47 @@ bool km_init_open_target(struct km_init *init, const struct km_plan_target *targ
 struct km_error *km_init_keep_file(struct km_init *init, const char *name) km_must_check;
 /* Result, the capture kernel's log, the folder's name; then lets go of the target. */
 void km_init_close_target(struct km_init *init);
+
+/* ---- init_network.c ------------------------------------------------------------------------- */
+
+/* Brings the plan's interfaces up, once; false where none could be. */
+bool km_init_network(struct km_init *init);
+
+/* ---- init_remote.c -------------------------------------------------------------------------- */
+
+bool km_init_open_remote(struct km_init *init);
+/* In a child, from here on. Sends the file NAME of folder_path. */
+struct km_error *km_init_send_file(struct km_init *init, const char *name) km_must_check;
+struct km_error *km_init_finish_remote(struct km_init *init) km_must_check;
+/* A process that sends what is written to FD. Its end tells whether all of it arrived. */
+struct km_stream_out {
+	pid_t pid;
+	int fd;
+};
+struct km_error *km_init_begin_stream(struct km_init *init,
+				      struct km_stream_out *ret) km_must_check;
+struct km_error *km_init_end_stream(struct km_init *init,
+				    struct km_stream_out *stream) km_must_check;
+/* Compares what is there with what was sent: size and SHA-256. */
+struct km_error *km_init_verify_remote(struct km_init *init) km_must_check;
+
+/* ---- init_program.c: in a child ------------------------------------------------------------- */
+
+#define KM_INIT_ANSWER_MAX 65536 /* bytes of a program's output that are kept */
+
+struct km_program {
+	const char *name;
+	pid_t pid;
+	int complaints;
+};
+
+/* Starts ARGV[0] of KM_PLAN_PROGRAM_PATH; IN and OUT are borrowed, -1: nothing. */
+struct km_error *km_init_start(struct km_program *program, char *const argv[], int in,
+			       int out) km_must_check;
+/* Waits for its end; an error has its last words. */
+struct km_error *km_init_finish(struct km_program *program) km_must_check;
+/* Both; its output is appended to OUT (may be NULL). */
+struct km_error *km_init_program(char *const argv[], int in, struct km_str *out) km_must_check;
 
 /* ---- init_steps.c --------------------------------------------------------------------------- */
 

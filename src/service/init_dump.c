@@ -74,29 +74,65 @@ static void set_options(struct km_init *init, unsigned try, struct km_capture_op
 		options->size_limit = km_raw_header_at(init->board->raw.device_bytes);
 }
 
-static struct km_error *capture(struct km_init *init, void *arg)
+static struct km_error *capture_file(struct km_init *init, struct km_image *image,
+				     const struct km_capture_options *options,
+				     const struct km_job *job)
 {
-	km_cleanup(km_init_close_dead) struct km_dead dead = {0};
 	const char *path = init->dump_path;
 	const struct km_capture_target target = {.paths = &path, .n_paths = 1, .fd = -1};
-	struct km_capture_command command = {0};
-	struct km_job job = {.progress = progress, .progress_data = init->board};
-	struct km_board *board = init->board;
 	km_auto_close int fd = -1;
 	struct stat st;
 
-	KM_TRY(km_init_open_vmcore(&dead));
-	read_words(init, &command);
-	set_options(init, *(unsigned *)arg, &command.run);
-	KM_TRY(km_capture_run(dead.image, &target, &command.run, &job, &board->capture));
-	board->dump_written = true;
-	board->dump_bytes = board->capture.bytes;
+	KM_TRY(km_capture_run(image, &target, options, job, &init->board->capture));
+	init->board->dump_written = true;
+	init->board->dump_bytes = init->board->capture.bytes;
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || fsync(fd) || fstat(fd, &st))
 		return km_error_os(errno, "%s", path);
 	/* Headers are written twice: a file's own size is less. A device's says nothing. */
 	if (S_ISREG(st.st_mode))
-		board->dump_bytes = (u64)st.st_size;
+		init->board->dump_bytes = (u64)st.st_size;
+	return NULL;
+}
+
+static struct km_error *capture_stream(struct km_init *init, struct km_image *image,
+				       struct km_capture_options *options, const struct km_job *job)
+{
+	struct km_capture_target target = {0};
+	struct km_stream_out stream;
+	struct km_error *error, *unsent;
+
+	options->flattened = true;
+	KM_TRY(km_init_begin_stream(init, &stream));
+	target.fd = stream.fd;
+	error = km_capture_run(image, &target, options, job, &init->board->capture);
+	unsent = km_init_end_stream(init, &stream);
+	/* Why it was not sent is why it could not be written. */
+	if (unsent) {
+		if (error)
+			km_error_free(error);
+		return unsent;
+	}
+	KM_TRY(error);
+	init->board->dump_written = true;
+	init->board->dump_bytes = init->board->sent.bytes;
+	return NULL;
+}
+
+static struct km_error *capture(struct km_init *init, void *arg)
+{
+	km_cleanup(km_init_close_dead) struct km_dead dead = {0};
+	struct km_capture_command command = {0};
+	struct km_job job = {.progress = progress, .progress_data = init->board};
+	struct km_board *board = init->board;
+
+	KM_TRY(km_init_open_vmcore(&dead));
+	read_words(init, &command);
+	set_options(init, *(unsigned *)arg, &command.run);
+	if (km_plan_is_remote(init->target->kind))
+		KM_TRY(capture_stream(init, dead.image, &command.run, &job));
+	else
+		KM_TRY(capture_file(init, dead.image, &command.run, &job));
 	if (board->capture.outcome == KM_CAPTURE_COMPLETE)
 		return NULL;
 	return km_error_new(KM_ERROR_OS, "incomplete: %s", board->capture.why);
@@ -118,6 +154,8 @@ static struct km_error *verify(struct km_init *init, void *arg)
 	struct km_verify_result got;
 
 	(void)arg;
+	if (km_plan_is_remote(init->target->kind))
+		return km_init_verify_remote(init);
 	forget_cached(path);
 	KM_TRY(km_verify(&path, 1, NULL, &job, &got));
 	init->board->verified = got.verdict == KM_VERDICT_WHOLE;
@@ -146,6 +184,11 @@ static struct km_error *check_stack(struct km_init *init, void *arg)
 	char memory[sizeof(board->stack)];
 
 	(void)arg;
+	/* What is far away is not read a second time: its checksum is that of what was sent. */
+	if (km_plan_is_remote(init->target->kind)) {
+		board->unwound = unwinds("/proc/vmcore", board->stack, sizeof(board->stack));
+		return NULL;
+	}
 	board->unwound = unwinds(init->dump_path, board->stack, sizeof(board->stack));
 	if (board->unwound || !unwinds("/proc/vmcore", memory, sizeof(memory)))
 		return NULL;
@@ -172,7 +215,8 @@ static struct km_error *remove_old(struct km_init *init, void *arg)
 
 static bool may_remove_old(const struct km_init *init)
 {
-	return init->target->kind == KM_PLAN_DIRECTORY && (init->plan.keep || init->plan.keep_free);
+	return (init->target->kind == KM_PLAN_DIRECTORY || init->target->kind == KM_PLAN_NFS) &&
+	       (init->plan.keep || init->plan.keep_free);
 }
 
 static bool disk_is_full(const struct km_init *init)
@@ -205,7 +249,8 @@ static enum km_step_end run_capture(struct km_init *init, unsigned first)
 		/* What said why it failed will fail so again, and what cannot be killed holds the
 		 * target. */
 		if (end == KM_STEP_DONE || end == KM_STEP_STUCK || end == KM_STEP_LATE ||
-		    init->board->dump_written)
+		    init->board->dump_written ||
+		    (end == KM_STEP_FAILED && km_plan_is_remote(init->target->kind)))
 			break;
 	}
 	return end;

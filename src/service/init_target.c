@@ -96,15 +96,19 @@ static struct km_error *mount_target(struct km_init *init, void *arg)
 	const struct km_plan_target *target = init->target;
 	km_auto_str struct km_str own = {0};
 	unsigned long flags = split_options(target->options, &own);
-	char device[96];
+	char device[512];
 
 	(void)arg;
-	snprintf(device, sizeof(device), "/dev/%s", init->board->device);
+	if (target->kind == KM_PLAN_NFS)
+		snprintf(device, sizeof(device), "%s", target->source);
+	else
+		snprintf(device, sizeof(device), "/dev/%s", init->board->device);
 	make_folders(KM_INIT_MOUNT);
 	if (!mount(device, KM_INIT_MOUNT, target->fstype, flags, own.data ? own.data : ""))
 		return NULL;
-	/* An option that this kernel does not know is no reason to lose the dump. */
-	if (errno == EINVAL && own.len && !mount(device, KM_INIT_MOUNT, target->fstype, flags, ""))
+	/* An option that this kernel does not know is no reason to lose the dump; NFS' are the address. */
+	if (errno == EINVAL && own.len && target->kind != KM_PLAN_NFS &&
+	    !mount(device, KM_INIT_MOUNT, target->fstype, flags, ""))
 		return NULL;
 	return km_error_os(errno, "mount of %s (%s) failed", device, target->fstype);
 }
@@ -249,6 +253,8 @@ struct km_error *km_init_keep_file(struct km_init *init, const char *name)
 		return km_error_os(errno, "%s", name);
 	if (init->target->kind == KM_PLAN_RAW)
 		return copy_to_raw(init, name);
+	if (km_plan_is_remote(init->target->kind))
+		return km_init_send_file(init, name);
 	/* Some file systems know no fsync of a folder. */
 	if (fsync(fd) || (fsync(folder) && errno != EINVAL))
 		return km_error_os(errno, "%s", name);
@@ -275,37 +281,71 @@ static struct km_error *find_device(struct km_init *init, void *arg)
 				   sizeof(init->board->device));
 }
 
+static bool open_raw_target(struct km_init *init, const struct km_limits *limits)
+{
+	if (km_init_run(init, "raw", init->target->source, limits, begin_raw, NULL) != KM_STEP_DONE)
+		return false;
+	snprintf(init->folder_path, sizeof(init->folder_path), "%s", KM_INIT_STAGE);
+	snprintf(init->dump_path, sizeof(init->dump_path), "/dev/%s", init->board->device);
+	return true;
+}
+
+static bool open_mounted(struct km_init *init, const struct km_limits *limits)
+{
+	const struct km_plan_target *target = init->target;
+	char path[256];
+
+	init->mounted = km_init_run(init, "mount", target->source, limits, mount_target, NULL) ==
+			KM_STEP_DONE;
+	if (!init->mounted ||
+	    km_init_run(init, "folder", target->path, limits, open_directory, NULL) != KM_STEP_DONE)
+		return false;
+	parent_path(init, path, sizeof(path));
+	snprintf(init->folder_path, sizeof(init->folder_path), "%s/%s%s", path, init->board->folder,
+		 KM_RESULT_UNFINISHED);
+	snprintf(init->dump_path, sizeof(init->dump_path), "%s/vmcore", init->folder_path);
+	return true;
+}
+
+/* The device, or the way to the other machine. */
+static bool reach_target(struct km_init *init)
+{
+	const struct km_limits limits = {.seconds = init->plan.limits.device};
+	const struct km_plan_target *target = init->target;
+
+	if (!km_plan_is_network(target->kind))
+		return km_init_run(init, "device", target->source, &limits, find_device, NULL) ==
+			       KM_STEP_DONE &&
+		       *init->board->device;
+	if (km_init_network(init))
+		return true;
+	km_init_skip(init, "target", target->source, "there is no network");
+	return false;
+}
+
 bool km_init_open_target(struct km_init *init, const struct km_plan_target *target)
 {
-	const struct km_limits device = {.seconds = init->plan.limits.device};
 	const struct km_limits mounting = {.seconds = init->plan.limits.mount};
 	struct km_board *board = init->board;
-	char path[256];
+	bool opened;
 
 	init->target = target;
 	init->mounted = init->complete = false;
 	*board->device = *board->folder = '\0';
-	if (km_init_run(init, "device", target->source, &device, find_device, NULL) !=
-		    KM_STEP_DONE ||
-	    !*board->device)
+	if (!reach_target(init))
 		return false;
-	if (target->kind == KM_PLAN_RAW) {
-		if (km_init_run(init, "raw", target->source, &mounting, begin_raw, NULL) !=
-		    KM_STEP_DONE)
-			return false;
-		snprintf(init->folder_path, sizeof(init->folder_path), "%s", KM_INIT_STAGE);
-		snprintf(init->dump_path, sizeof(init->dump_path), "/dev/%s", board->device);
+	if (km_plan_is_remote(target->kind)) {
+		name_folder(init, false);
+		opened = km_init_open_remote(init);
+		/* What is not there needs no result. */
+		if (!opened)
+			*board->folder = '\0';
 	} else {
-		init->mounted = km_init_run(init, "mount", target->source, &mounting, mount_target,
-					    NULL) == KM_STEP_DONE;
-		if (!init->mounted || km_init_run(init, "folder", target->path, &mounting,
-						  open_directory, NULL) != KM_STEP_DONE)
-			return false;
-		parent_path(init, path, sizeof(path));
-		snprintf(init->folder_path, sizeof(init->folder_path), "%s/%s%s", path,
-			 board->folder, KM_RESULT_UNFINISHED);
-		snprintf(init->dump_path, sizeof(init->dump_path), "%s/vmcore", init->folder_path);
+		opened = target->kind == KM_PLAN_RAW ? open_raw_target(init, &mounting)
+						     : open_mounted(init, &mounting);
 	}
+	if (!opened)
+		return false;
 	snprintf(init->result->target, sizeof(init->result->target), "%s %s%s%s",
 		 km_plan_kind_name(target->kind), target->source, *target->path ? " " : "",
 		 target->path);
@@ -369,14 +409,19 @@ static struct km_error *write_result(struct km_init *init, void *arg)
 	KM_TRY(write_file(init, KM_RESULT_FILE, text.data ? text.data : "", text.len));
 	if (init->target->kind == KM_PLAN_RAW)
 		return finish_raw(init);
-	return init->complete ? finish_folder(init) : NULL;
+	if (!init->complete)
+		return NULL;
+	return km_plan_is_remote(init->target->kind) ? km_init_finish_remote(init)
+						     : finish_folder(init);
 }
 
 static struct km_error *unmount(struct km_init *init, void *arg)
 {
-	(void)init;
+	/* A server that is gone would be waited for. */
+	int flags = init->target->kind == KM_PLAN_NFS ? MNT_FORCE : 0;
+
 	(void)arg;
-	return umount(KM_INIT_MOUNT) ? km_error_os(errno, "%s", KM_INIT_MOUNT) : NULL;
+	return umount2(KM_INIT_MOUNT, flags) ? km_error_os(errno, "%s", KM_INIT_MOUNT) : NULL;
 }
 
 void km_init_close_target(struct km_init *init)

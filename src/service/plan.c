@@ -24,6 +24,7 @@ static const struct field {
 	FIELD("dump-summary", dump_summary, FIELD_BOOL),
 	FIELD("dump-vmcore", dump_vmcore, FIELD_BOOL),
 	FIELD("limit-device", limits.device, FIELD_NUMBER),
+	FIELD("limit-network", limits.network, FIELD_NUMBER),
 	FIELD("limit-mount", limits.mount, FIELD_NUMBER),
 	FIELD("limit-dmesg", limits.dmesg, FIELD_NUMBER),
 	FIELD("limit-summary", limits.summary, FIELD_NUMBER),
@@ -53,6 +54,9 @@ static const char *const action_names[] = {
 static const char *const kind_names[] = {
 	[KM_PLAN_DIRECTORY] = "directory",
 	[KM_PLAN_RAW] = "raw",
+	[KM_PLAN_NFS] = "nfs",
+	[KM_PLAN_SSH] = "ssh",
+	[KM_PLAN_HTTPS] = "https",
 };
 
 const char *km_plan_action_name(enum km_plan_action action)
@@ -86,6 +90,32 @@ const char *km_plan_kind_name(enum km_plan_kind kind)
 	return kind < KM_ARRAY_SIZE(kind_names) ? kind_names[kind] : "directory";
 }
 
+bool km_plan_is_remote(enum km_plan_kind kind)
+{
+	return kind == KM_PLAN_SSH || kind == KM_PLAN_HTTPS;
+}
+
+bool km_plan_is_network(enum km_plan_kind kind)
+{
+	return kind == KM_PLAN_NFS || km_plan_is_remote(kind);
+}
+
+bool km_plan_option(const struct km_plan_target *target, const char *key, char *buf, size_t size)
+{
+	const char *at = target->options ? target->options : "";
+
+	for (; *at; at += strcspn(at, ","), at += *at == ',') {
+		size_t len = strcspn(at, ","), key_len = strlen(key);
+
+		if (len < key_len || strncmp(at, key, key_len) || len - key_len >= size)
+			continue;
+		memcpy(buf, at + key_len, len - key_len);
+		buf[len - key_len] = '\0';
+		return true;
+	}
+	return false;
+}
+
 void km_plan_init(struct km_plan *plan)
 {
 	*plan = (struct km_plan){
@@ -94,6 +124,7 @@ void km_plan_init(struct km_plan *plan)
 		.limits =
 			{
 				.device = 45,
+				.network = 60,
 				.mount = 120,
 				.dmesg = 30,
 				.summary = 30,
@@ -143,6 +174,13 @@ void km_plan_done(struct km_plan *plan)
 		km_vec_free(&mapping->guards);
 	}
 	km_vec_free(&plan->mappings);
+	km_vec_for_each (&plan->interfaces, interface) {
+		free(interface->name);
+		free(interface->mac);
+		strings_done(&interface->addresses);
+		strings_done(&interface->routes);
+	}
+	km_vec_free(&plan->interfaces);
 	km_vec_for_each (&plan->targets, target) {
 		free(target->source);
 		free(target->fstype);
@@ -242,6 +280,21 @@ static void write_mapping(const struct km_plan_mapping *mapping, struct km_str *
 	}
 }
 
+static void write_interface(const struct km_plan_interface *interface, struct km_str *out)
+{
+	const struct km_plan_strings *addresses = &interface->addresses;
+	const struct km_plan_strings *routes = &interface->routes;
+
+	km_str_add(out, "interface");
+	add_word(out, interface->name);
+	add_word(out, interface->mac);
+	km_str_addf(out, " %u %s\n", interface->mtu, interface->dhcp ? "dhcp" : "static");
+	for (size_t i = 0; i < addresses->count; i++)
+		add_line(out, "address", (const char *const *)&addresses->data[i], 1);
+	for (size_t i = 0; i < routes->count; i++)
+		add_line(out, "route", (const char *const *)&routes->data[i], 1);
+}
+
 void km_plan_write(const struct km_plan *plan, struct km_str *ret)
 {
 	for (size_t i = 0; i < KM_ARRAY_SIZE(fields); i++)
@@ -255,6 +308,8 @@ void km_plan_write(const struct km_plan *plan, struct km_str *ret)
 	}
 	km_vec_for_each (&plan->mappings, mapping)
 		write_mapping(mapping, ret);
+	km_vec_for_each (&plan->interfaces, interface)
+		write_interface(interface, ret);
 	km_vec_for_each (&plan->targets, target)
 		add_line(ret, "target",
 			 (const char *[]){km_plan_kind_name(target->kind), target->source,
@@ -473,6 +528,47 @@ static struct km_error *read_guard(const struct line *line, struct km_plan *plan
 	return copy_text(line->words[2], &guard->volume);
 }
 
+static struct km_error *read_interface(const struct line *line, struct km_plan *plan, bool *ok)
+{
+	struct km_plan_interface *interface;
+	u32 mtu;
+
+	*ok = line->count == 5 && to_u32(line->words[3], &mtu);
+	if (!*ok)
+		return NULL;
+	interface = km_vec_push(&plan->interfaces);
+	if (!interface)
+		return km_error_nomem();
+	interface->mtu = mtu;
+	interface->dhcp = !strcmp(line->words[4], "dhcp");
+	KM_TRY(copy_text(line->words[1], &interface->name));
+	return copy_text(line->words[2], &interface->mac);
+}
+
+/* Addresses and routes belong to the interface above them. */
+static struct km_plan_interface *last_interface(const struct line *line, struct km_plan *plan)
+{
+	return plan->interfaces.count && line->count == 2
+		       ? &plan->interfaces.data[plan->interfaces.count - 1]
+		       : NULL;
+}
+
+static struct km_error *read_address(const struct line *line, struct km_plan *plan, bool *ok)
+{
+	struct km_plan_interface *interface = last_interface(line, plan);
+
+	*ok = interface != NULL;
+	return *ok ? km_plan_add_string(&interface->addresses, line->words[1]) : NULL;
+}
+
+static struct km_error *read_route(const struct line *line, struct km_plan *plan, bool *ok)
+{
+	struct km_plan_interface *interface = last_interface(line, plan);
+
+	*ok = interface != NULL;
+	return *ok ? km_plan_add_string(&interface->routes, line->words[1]) : NULL;
+}
+
 static struct km_error *read_target(const struct line *line, struct km_plan *plan, bool *ok)
 {
 	struct km_plan_target *target;
@@ -497,8 +593,9 @@ static const struct {
 	const char *key;
 	struct km_error *(*read)(const struct line *line, struct km_plan *plan, bool *ok);
 } readers[] = {
-	{"module", read_module}, {"array", read_array}, {"mapping", read_mapping},
-	{"row", read_row},	 {"guard", read_guard}, {"target", read_target},
+	{"module", read_module},   {"array", read_array}, {"mapping", read_mapping},
+	{"row", read_row},	   {"guard", read_guard}, {"target", read_target},
+	{"address", read_address}, {"route", read_route}, {"interface", read_interface},
 };
 
 static struct km_error *read_line(const struct line *line, struct km_plan *plan, bool *ok)

@@ -19,6 +19,11 @@
 
 #include "base/base.h"
 
+struct km_plan_strings {
+	char **data;
+	size_t count, capacity;
+};
+
 struct km_plan_module {
 	char *path; /* in the image; not compressed unless the kernel itself inflates modules */
 	char *parameters; /* as on the command line; "" */
@@ -53,14 +58,43 @@ struct km_plan_mapping {
 	KM_VEC(struct km_plan_guard) guards;
 };
 
-enum km_plan_kind { KM_PLAN_DIRECTORY, KM_PLAN_RAW };
+/*
+ * A network interface that leads to a target: found by its hardware address, since names change. With
+ * DHCP the addresses are what it had when the plan was written, and taken where no server answers.
+ */
+struct km_plan_interface {
+	char *name; /* as it was called: for messages */
+	char *mac;  /* "52:54:00:12:34:56" */
+	u32 mtu;
+	bool dhcp;
+	struct km_plan_strings addresses; /* "192.0.2.7/24", "2001:db8::7/64" */
+	struct km_plan_strings routes; /* "0.0.0.0/0 192.0.2.1"; without a gateway "192.0.2.0/24" */
+};
+
+enum km_plan_kind {
+	KM_PLAN_DIRECTORY,
+	KM_PLAN_RAW,
+	KM_PLAN_NFS,
+	KM_PLAN_SSH,
+	KM_PLAN_HTTPS,
+};
+
+/* Words of a network target's options, apart by commas; paths are of the image. */
+#define KM_PLAN_KEY	"key="	   /* ssh: the private key */
+#define KM_PLAN_HOSTS	"hosts="   /* ssh: the servers' keys, as known_hosts */
+#define KM_PLAN_CA	"ca="	   /* https: certificates of those who may sign the server's */
+#define KM_PLAN_SECRETS "secrets=" /* https: a netrc(5) file */
+
+/* Where programs of network targets are looked for, on the machine and in the image. */
+#define KM_PLAN_PROGRAM_PATH \
+	"/usr/bin:/bin:/usr/sbin:/sbin:/usr/local/bin:/run/current-system/sw/bin"
 
 struct km_plan_target {
 	enum km_plan_kind kind;
-	char *source; /* reference of the device */
-	char *fstype; /* "ext4", …; "" for raw */
+	char *source; /* reference of the device; "SERVER:/EXPORT", "USER@HOST", "https://…" */
+	char *fstype; /* "ext4", "nfs", …; "" where there is none */
 	char *path; /* folder in that file system that the dumps' folders are made in; "" for raw */
-	char *options; /* of mount(8), for the file system only; may be "" */
+	char *options; /* of mount(8), for the file system only; or KM_PLAN_…; may be "" */
 	bool last_resort; /* only after all others failed and the hooks for that ran (dump_to_rootfs) */
 };
 
@@ -74,9 +108,10 @@ enum km_plan_action {
 
 /* Seconds; of which each is enforced by killing the step. 0 is the default. */
 struct km_plan_limits {
-	u64 device; /* for a target's device to appear */
-	u64 mount;  /* a journal is replayed in it */
-	u64 dmesg;  /* the dead kernel's log, on disk */
+	u64 device;  /* for a target's device to appear */
+	u64 network; /* for the interfaces to be up and have addresses */
+	u64 mount;   /* a journal is replayed in it; on another machine: a small file sent */
+	u64 dmesg;   /* the dead kernel's log, on disk */
 	u64 summary;
 	u64 stall;   /* the capture or its check may be without progress for so long */
 	u64 capture; /* in all */
@@ -86,17 +121,13 @@ struct km_plan_limits {
 	u64 summary_memory; /* MiB that the summary may map beside the dump */
 };
 
-struct km_plan_strings {
-	char **data;
-	size_t count, capacity;
-};
-
 struct km_plan {
 	char *host; /* for the folder's name where the dead kernel's own cannot be read */
 	KM_VEC(struct km_plan_module) modules; /* in this order */
 	KM_VEC(struct km_plan_array) arrays;
 	KM_VEC(struct km_plan_mapping) mappings; /* those that others stand on first */
-	KM_VEC(struct km_plan_target) targets;	 /* the first that works is taken */
+	KM_VEC(struct km_plan_interface) interfaces;
+	KM_VEC(struct km_plan_target) targets; /* the first that works is taken */
 	struct km_plan_strings
 		collector; /* arguments of the capture, as makedumpfile(8) names them */
 	struct km_plan_strings pre, post, emergency; /* programs in the image */
@@ -129,5 +160,13 @@ const char *km_plan_kind_name(enum km_plan_kind kind);
 
 /* Adds a copy of TEXT. */
 struct km_error *km_plan_add_string(struct km_plan_strings *list, const char *text) km_must_check;
+
+/* The target is on another machine, and takes files only as whole ones: no file system. */
+bool km_plan_is_remote(enum km_plan_kind kind);
+/* It needs the network. */
+bool km_plan_is_network(enum km_plan_kind kind);
+/* The value of the word that begins with KEY ("key=") in the target's options, to BUF; false where
+ * there is none or it does not fit. */
+bool km_plan_option(const struct km_plan_target *target, const char *key, char *buf, size_t size);
 
 #endif

@@ -10,7 +10,7 @@ import pytest
 from conftest import FULL, KERNELS, PROGRAM, ROOT, SCENARIOS
 
 sys.path.insert(0, os.path.join(ROOT, 'lab'))
-from kmlab import armed, crashpath, kernel as kernels  # noqa: E402
+from kmlab import armed, crashpath, kernel as kernels, servers  # noqa: E402
 from kmlab.cache import Cache  # noqa: E402
 
 CAPTURE = os.path.join(ROOT, 'build', 'kmortem-capture')
@@ -74,7 +74,7 @@ kmortem kdump arm > /dev/null
 @pytest.mark.parametrize('target', [t for t in crashpath.TARGETS if t != 'ext4'])
 @pytest.mark.parametrize('name', KERNELS)
 def test_each_target(tmp_path, name, target):
-    got = survive(tmp_path, name, target=target, disk=320 if target == 'btrfs' else 256)
+    got = survive(tmp_path, name, target=target)
     check(got)
 
 
@@ -99,3 +99,34 @@ def test_each_scenario(tmp_path, name, scenario):
 @pytest.mark.parametrize('call', ['file', 'parts'])
 def test_each_system_call(tmp_path, call):
     check(survive(tmp_path, KERNELS[-1], arm=f'kmortem kdump arm --json --syscall {call}'))
+
+
+@pytest.mark.skipif(not FULL, reason='KMORTEM_E2E=full: each a guest of its own')
+@pytest.mark.parametrize('name', KERNELS)
+def test_off_the_machine(tmp_path, name):
+    """The builder finds the way to two servers in the running system, and packs what it takes to go it:
+    https with certificates of another signer fails, ssh has the dump."""
+    with servers.Ssh(str(tmp_path)) as ssh, servers.Https(str(tmp_path)) as https:
+        hosts = ssh.files[f'etc/kmortem/net/{ssh.port}-hosts']
+        got = survive(
+            tmp_path / 'guest', name, crashkernel=192, memory=640, qemu=servers.QEMU,
+            more_modules=('virtio_net',), files={
+                **armed.program_files('ssh', 'curl'), 'root/.ssh/known_hosts': hosts,
+                'root/.ssh/kdump_id_rsa': ssh.read('user'), 'etc/ca.pem': https.path('other.pem'),
+                'etc/resolv.conf': b'nameserver 10.0.2.3\n'},
+            before='ifconfig lo 127.0.0.1 up; ifconfig eth0 10.0.2.15 netmask 255.255.255.0 mtu 1400 up;'
+                   ' route add default gw 10.0.2.2',
+            conf=f'https https://{servers.HOST}:{https.port}/in\nhttps_ca /etc/ca.pem\n'
+                 f'ssh ssh://{servers.user()}@{servers.HOST}:{ssh.port}\npath {ssh.store}\n'
+                 f'ext4 UUID={crashpath.UUID}\npath /var/crash\n')
+        folder, = ssh.folders()
+        assert not folder.endswith('.incomplete'), got.console[-3000:]
+        with open(os.path.join(ssh.store, folder, 'result.json'), encoding='utf-8') as file:
+            result = json.load(file)
+        assert result['verdict'] == 'saved' and result['verified']
+        assert result['target'].startswith('ssh ssh://')
+        opened = [step for step in result['steps'] if step['name'] == 'folder']
+        assert [step['end'] for step in opened] == ['failed', 'done']
+        assert 'certificate' in opened[0]['message']
+        assert not https.stored()
+        assert not got.sections['folders'].strip()  # the local one was not needed

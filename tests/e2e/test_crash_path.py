@@ -2,8 +2,10 @@
 """The crash path in the lab: a kernel dies, kmortem-capture as PID 1 saves it and reboots, the system
 that comes back finds the dump and opens it. Short: ext4 on both kernels, md, and the faults that cost
 least. KMORTEM_E2E=full: every target, scenario and fault."""
+import json
 import os
 import re
+import subprocess
 import sys
 
 import pytest
@@ -11,7 +13,7 @@ import pytest
 from conftest import FULL, KERNELS, PROGRAM, ROOT, SCENARIOS
 
 sys.path.insert(0, os.path.join(ROOT, 'lab'))
-from kmlab import crashpath, kernel as kernels  # noqa: E402
+from kmlab import crashpath, kernel as kernels, servers  # noqa: E402
 from kmlab.cache import Cache  # noqa: E402
 
 CAPTURE = os.path.join(ROOT, 'build', 'kmortem-capture')
@@ -245,3 +247,92 @@ def test_old_dumps_go(tmp_path):
         for year in (20, 21, 22)))
     folders = got.sections['folders'].split()
     assert len(folders) == 2 and 'lab-2022-01-01-00:00:00' in folders
+
+
+# ---- off the machine -----------------------------------------------------------------------------
+
+def send(tmp_path, kernel, up, targets, **options):
+    ssh_files = options.pop('files')
+    return crash(tmp_path / 'guest', kernel, crashkernel=192, memory=640, qemu=servers.QEMU,
+                 more_modules=('virtio_net',), image_files=ssh_files,
+                 image_programs=tuple(crashpath.program(name) for name in ('ssh', 'curl')),
+                 plan=f'limit-network 60\n{up}', look=False, targets=targets + (
+                     f'target directory UUID={crashpath.UUID} ext4 /var/crash % %\n'), **options)
+
+
+def assert_sent(folder, names):
+    """What arrived: all there, the dump opens with its stack."""
+    assert set(names) >= {'vmcore.flat', 'vmcore-dmesg.txt', 'summary.txt', 'result.json'}
+    with open(folder('result.json'), encoding='utf-8') as file:
+        result = json.load(file)
+    assert result['verdict'] == 'saved' and result['verified'], result
+    assert os.path.getsize(folder('vmcore.flat')) == result['dump_bytes']
+    with open(folder('vmcore-dmesg.txt'), encoding='utf-8', errors='replace') as file:
+        assert 'sysrq triggered crash' in file.read()
+    done = subprocess.run([PROGRAM, folder('vmcore.flat'), '-c', 'bt'], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, text=True, check=True, timeout=60)
+    assert 'sysrq_handle_crash' in done.stdout
+    return result
+
+
+@only_full
+@pytest.mark.parametrize('kernel', KERNELS)
+def test_ssh(tmp_path, kernel):
+    with servers.Ssh(str(tmp_path)) as ssh:
+        got = send(tmp_path, kernel, servers.DHCP, ssh.target(), files=ssh.files)
+        assert 'came back' in got.sections['back']
+        assert 'from a DHCP server' in got.console
+        name, = ssh.folders()
+        assert not name.endswith('.incomplete'), got.console[-3000:]
+        folder = os.path.join(ssh.store, name)
+        assert_sent(lambda file: os.path.join(folder, file), os.listdir(folder))
+
+
+@only_full
+@pytest.mark.parametrize('kernel', KERNELS)
+def test_https(tmp_path, kernel):
+    with servers.Https(str(tmp_path)) as https:
+        got = send(tmp_path, kernel, servers.STATIC, https.target(), files=https.files)
+        assert 'came back' in got.sections['back']
+        stored = {name.split('/')[1]: path for name, path in https.stored().items()}
+        assert_sent(stored.get, stored)
+
+
+@only_full
+@pytest.mark.parametrize('kernel', KERNELS)
+def test_far_targets_fail(tmp_path, kernel):
+    """Wrong certificate, wrong keys of both sides, servers that are full, that go away in the middle, that
+    are not there: each is passed over, and the local target, the last one, has the dump."""
+    with servers.Ssh(str(tmp_path)) as ssh, servers.Ssh(str(tmp_path), most=4 << 20) as full_ssh, \
+            servers.Https(str(tmp_path)) as https, \
+            servers.Https(str(tmp_path), most=4 << 20) as full_https:
+        cut_ssh, cut_https = (servers.Cut(port, 3 << 20) for port in (ssh.port, https.port))
+        ssh.ports.append(cut_ssh.port)
+        nobody = servers.free_port()
+        targets = [https.target(signer='other'), full_https.target(),
+                   https.target(port=cut_https.port), https.target(port=nobody),
+                   ssh.target(key='other'), ssh.target(hosts='liars'), full_ssh.target(),
+                   ssh.target(port=cut_ssh.port)]
+        got = send(tmp_path, kernel, servers.STATIC, ''.join(targets), deadline=1500,
+                   files={**ssh.files, **full_ssh.files, **https.files, **full_https.files})
+        cut_ssh.close()
+        cut_https.close()
+    assert 'came back' in got.sections['back']
+    results = got.local_results()
+    assert len(results) == 1, got.console[-3000:]
+    result = results[0]
+    assert result['verdict'] == 'saved' and result['verified']
+    assert result['target'].startswith('directory UUID=')
+    folder = [step for step in result['steps'] if step['name'] == 'folder']
+    assert [step['end'] for step in folder] == [
+        'failed', 'done', 'done', 'failed', 'failed', 'failed', 'done', 'done', 'done']
+    assert 'certificate' in folder[0]['message']
+    assert 'Permission denied' in folder[4]['message']
+    assert 'verification failed' in folder[5]['message']
+    # Steps are of one target after the other; each that was opened tried, and one had it.
+    captures = [step['end'] for step in result['steps'] if step['name'] == 'capture']
+    assert captures == ['failed'] * 4 + ['done']
+    # Of what the far ones have, nothing looks complete.
+    assert all(name.endswith('.incomplete') for name in ssh.folders() + full_ssh.folders())
+    assert not any(name.endswith('/result.json') and json.load(open(path))['verdict'] == 'saved'
+                   for name, path in {**https.stored(), **full_https.stored()}.items())

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* FIPS 180-4, section 6.2. Written for size and clarity; everything lies in memory at once. */
+/* FIPS 180-4, section 6.2. Written for size and clarity. */
 #include "loader/purgatory/sha256.h"
 
 #define BLOCK 64
@@ -69,29 +69,61 @@ static void take_block(uint32_t h[8], const uint8_t *block)
 		h[i] += v[i];
 }
 
-void km_sha256(const void *data, uint64_t size, uint8_t ret[KM_SHA256_SIZE])
+void km_sha256_begin(struct km_sha256_state *state)
 {
 	/* The same of the square roots of the first 8 primes (5.3.3). */
-	uint32_t h[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-			 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
-	const uint8_t *p = data;
-	uint64_t left = size;
-	uint8_t tail[2 * BLOCK];
-	unsigned n = 0, blocks;
+	static const uint32_t first[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+					  0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
 
-	for (; left >= BLOCK; left -= BLOCK, p += BLOCK)
-		take_block(h, p);
-	/* The rest, a one, zeros, and the length in bits (5.1.1). */
-	for (; n < left; n++)
-		tail[n] = p[n];
-	tail[n++] = 0x80;
-	blocks = n > BLOCK - 8 ? 2 : 1;
-	for (; n < blocks * BLOCK - 8; n++)
-		tail[n] = 0;
-	store_be(tail + n, (uint32_t)(size >> 29));
-	store_be(tail + n + 4, (uint32_t)(size << 3));
-	for (n = 0; n < blocks; n++)
-		take_block(h, tail + n * BLOCK);
-	for (n = 0; n < 8; n++)
-		store_be(ret + 4 * n, h[n]);
+	for (unsigned i = 0; i < 8; i++)
+		state->h[i] = first[i];
+	state->size = 0;
+}
+
+void km_sha256_add(struct km_sha256_state *state, const void *data, uint64_t size)
+{
+	const uint8_t *p = data;
+
+	while (size) {
+		unsigned at = state->size % BLOCK;
+
+		if (!at && size >= BLOCK) {
+			take_block(state->h, p);
+			state->size += BLOCK;
+			size -= BLOCK;
+			p += BLOCK;
+			continue;
+		}
+		state->block[at] = *p++;
+		state->size++;
+		size--;
+		if (at == BLOCK - 1)
+			take_block(state->h, state->block);
+	}
+}
+
+void km_sha256_end(struct km_sha256_state *state, uint8_t ret[KM_SHA256_SIZE])
+{
+	static const uint8_t one = 0x80, zero = 0;
+	uint64_t size = state->size;
+	uint8_t bits[8];
+
+	/* A one, zeros, and the length in bits (5.1.1). */
+	km_sha256_add(state, &one, 1);
+	while (state->size % BLOCK != BLOCK - 8)
+		km_sha256_add(state, &zero, 1);
+	store_be(bits, (uint32_t)(size >> 29));
+	store_be(bits + 4, (uint32_t)(size << 3));
+	km_sha256_add(state, bits, 8);
+	for (unsigned n = 0; n < 8; n++)
+		store_be(ret + 4 * n, state->h[n]);
+}
+
+void km_sha256(const void *data, uint64_t size, uint8_t ret[KM_SHA256_SIZE])
+{
+	struct km_sha256_state state;
+
+	km_sha256_begin(&state);
+	km_sha256_add(&state, data, size);
+	km_sha256_end(&state, ret);
 }

@@ -8,6 +8,16 @@
 
 #define KM_SHA256_SIZE 32
 
+/* Of what comes in pieces: begin, add any number of them, end. */
+struct km_sha256_state {
+	uint32_t h[8];
+	uint64_t size;
+	uint8_t block[64]; /* what does not fill one yet */
+};
+void km_sha256_begin(struct km_sha256_state *state);
+void km_sha256_add(struct km_sha256_state *state, const void *data, uint64_t size);
+void km_sha256_end(struct km_sha256_state *state, uint8_t ret[KM_SHA256_SIZE]);
+
 /* The digest of SIZE bytes at DATA. */
 void km_sha256(const void *data, uint64_t size, uint8_t ret[KM_SHA256_SIZE]);
 

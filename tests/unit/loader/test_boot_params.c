@@ -186,6 +186,8 @@ static void command_line_has_a_limit(void **state)
 
 static void sha256_of_known_texts(void **state)
 {
+	struct km_sha256_state in_pieces;
+	u8 digest_in_pieces[KM_SHA256_SIZE];
 	/* FIPS 180-4's examples, and lengths around a block's end. */
 	static const struct {
 		const char *text;
@@ -214,7 +216,14 @@ static void sha256_of_known_texts(void **state)
 	u8 *million = malloc(1000000);
 
 	memset(million, 'a', 1000000);
+	/* In pieces of all sizes it is the same. */
+	km_sha256_begin(&in_pieces);
+	for (size_t at = 0, len = 1; at < 1000000;
+	     at += len, len = km_min(len * 2 + 1, 1000000 - at))
+		km_sha256_add(&in_pieces, million + at, km_min(len, 1000000 - at));
+	km_sha256_end(&in_pieces, digest_in_pieces);
 	km_sha256(million, 1000000, digest);
+	assert_memory_equal(digest_in_pieces, digest, sizeof(digest));
 	assert_memory_equal(digest, "\xcd\xc7\x6e\x5c", 4);
 	free(million);
 }

@@ -44,6 +44,7 @@ static void all_directives(void **state)
 		  "path /there\n"
 		  "ssh dump@nas.example\n"
 		  "sshkey /root/.ssh/id\n"
+		  "https https://dumps.example/in\nhttps_ca /etc/ca.pem\nhttps_netrc /etc/netrc\n"
 		  "core_collector /usr/sbin/makedumpfile -l  --message-level 7 -d 31\n"
 		  "kdump_pre /bin/pre\nkdump_post /bin/post\nkdump_emergency /bin/em\n"
 		  "extra_bins /bin/a /bin/b\nextra_modules x y\nblacklist nouveau\n"
@@ -54,14 +55,19 @@ static void all_directives(void **state)
 		  "keep 3\nkeep_free 5G\ncpus 2\nkernel /boot/k\nappend a=b c\n"
 		  "disk_timeout 7\ntotal_timeout 900\n");
 	assert_int_equal(p.notes.items.count, 0);
-	assert_int_equal(p.conf.targets.count, 5);
+	assert_int_equal(p.conf.targets.count, 6);
 	assert_string_equal(p.conf.targets.data[0].source, "UUID=0a-b");
 	assert_string_equal(p.conf.targets.data[0].fstype, "ext4");
 	assert_string_equal(p.conf.targets.data[0].options, "noatime,commit=5");
 	assert_string_equal(p.conf.targets.data[1].path, "/crash#1");
 	assert_string_equal(p.conf.targets.data[2].path, "/there");
 	assert_int_equal(p.conf.targets.data[3].kind, KM_CONF_SSH);
-	assert_string_equal(p.conf.targets.data[4].options, "ro");
+	assert_string_equal(p.conf.sshkey, "/root/.ssh/id");
+	assert_int_equal(p.conf.targets.data[4].kind, KM_CONF_HTTPS);
+	assert_string_equal(p.conf.targets.data[4].source, "https://dumps.example/in");
+	assert_string_equal(p.conf.targets.data[4].certificates, "/etc/ca.pem");
+	assert_string_equal(p.conf.targets.data[4].netrc, "/etc/netrc");
+	assert_string_equal(p.conf.targets.data[5].options, "ro");
 	assert_int_equal(p.conf.collector.count, 5);
 	assert_string_equal(p.conf.collector.data[1], "--message-level");
 	assert_string_equal(p.conf.extra_bins.data[1], "/bin/b");
@@ -92,6 +98,9 @@ static void wrong_lines(void **state)
 		{"nfs nas\n", 1, 5, "SERVER:/EXPORT"},
 		{"path\n", 1, 5, "takes a folder"},
 		{"sshkey id\n", 1, 8, "absolute"},
+		{"https http://a\n", 1, 7, "https://HOST"},
+		{"ssh a@b\nhttps_ca /c\n", 2, 10, "after the https target"},
+		{"https https://a\nhttps_netrc n\n", 2, 13, "absolute"},
 		{"core_collector tar x\n", 1, 16, "makedumpfile"},
 		{"kdump_post post.sh\n", 1, 12, "absolute path"},
 		{"keep many\n", 1, 6, "takes a number"},

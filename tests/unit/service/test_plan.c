@@ -21,7 +21,40 @@ static const char text[] = "host db%201\n"
 			   "row 0 2048 linear {PV=abc}%202048\n"
 			   "row 2048 10 linear {PV=abc}%209000\n"
 			   "target directory UUID=1 ext4 /var/crash noatime %\n"
-			   "target raw PARTUUID=2 % % % last\n";
+			   "target raw PARTUUID=2 % % % last\n"
+			   "interface eth0 52:54:00:00:00:01 9000 dhcp\n"
+			   "address 192.0.2.7/24\n"
+			   "address 2001:db8::7/64\n"
+			   "route 0.0.0.0/0%20192.0.2.1\n"
+			   "interface eth1 52:54:00:00:00:02 0 static\n"
+			   "target ssh a@b % /crash key=/k,hosts=/h,keys=no %\n"
+			   "target https https://c/d % % ca=/ca %\n"
+			   "target nfs e:/f nfs4 /g vers=4.2,addr=192.0.2.9 %\n";
+
+static void check_network(const struct km_plan *plan)
+{
+	const struct km_plan_interface *interface = plan->interfaces.data;
+	char value[8];
+
+	assert_int_equal(plan->interfaces.count, 2);
+	assert_string_equal(interface->mac, "52:54:00:00:00:01");
+	assert_int_equal(interface->mtu, 9000);
+	assert_true(interface[0].dhcp && !interface[1].dhcp);
+	assert_int_equal(interface->addresses.count, 2);
+	assert_string_equal(interface->addresses.data[1], "2001:db8::7/64");
+	assert_string_equal(interface->routes.data[0], "0.0.0.0/0 192.0.2.1");
+	assert_int_equal(interface[1].addresses.count, 0);
+	assert_int_equal(plan->targets.data[2].kind, KM_PLAN_SSH);
+	assert_true(km_plan_is_remote(plan->targets.data[3].kind));
+	assert_true(km_plan_is_network(plan->targets.data[4].kind));
+	assert_false(km_plan_is_remote(plan->targets.data[4].kind));
+	assert_true(km_plan_option(&plan->targets.data[2], KM_PLAN_KEY, value, sizeof(value)));
+	assert_string_equal(value, "/k");
+	assert_true(km_plan_option(&plan->targets.data[2], KM_PLAN_HOSTS, value, sizeof(value)));
+	assert_string_equal(value, "/h");
+	assert_false(km_plan_option(&plan->targets.data[2], KM_PLAN_CA, value, sizeof(value)));
+	assert_false(km_plan_option(&plan->targets.data[2], KM_PLAN_KEY, value, 2));
+}
 
 static void check(const struct km_plan *plan)
 {
@@ -46,7 +79,8 @@ static void check(const struct km_plan *plan)
 	assert_string_equal(plan->mappings.data[0].rows.data[1].arguments, "{PV=abc} 9000");
 	assert_int_equal(plan->mappings.data[0].guards.count, 1);
 	assert_true(plan->mappings.data[0].guards.data[0].fingerprint == UINT64_MAX);
-	assert_int_equal(plan->targets.count, 2);
+	assert_int_equal(plan->targets.count, 5);
+	check_network(plan);
 	assert_string_equal(plan->targets.data[0].options, "noatime");
 	assert_false(plan->targets.data[0].last_resort);
 	assert_int_equal(plan->targets.data[1].kind, KM_PLAN_RAW);
