@@ -157,6 +157,55 @@ class Ssh:
         return sorted(os.listdir(self.store))
 
 
+GANESHA = """
+NFS_CORE_PARAM {{ Protocols = 4; NFS_Port = {port}; Bind_addr = 127.0.0.1; Enable_NLM = false;
+	Enable_RQUOTA = false; }}
+NFSv4 {{ Grace_Period = 5; Lease_Lifetime = 5; RecoveryBackend = fs; Only_Numeric_Owners = true;
+	Minor_Versions = 1, 2; }}
+EXPORT {{ Export_Id = 1; Path = {store}; Pseudo = /export; Access_Type = RW;
+	Squash = No_Root_Squash; SecType = sys; Transports = TCP; FSAL {{ Name = VFS; }} }}
+"""
+
+
+class Nfs:
+    """nfs-ganesha, which serves a folder without the kernel's help; it needs root."""
+
+    modules = ("nfs", "nfsv4")
+
+    def __init__(self, folder):
+        self.folder = os.path.join(folder, "nfs")
+        self.store = os.path.join(self.folder, "store")
+        os.makedirs(self.store)
+        self.port = free_port()
+        self.process = None
+
+    def __enter__(self):
+        config = os.path.join(self.folder, "config")
+        with open(config, "w", encoding="ascii") as file:
+            file.write(GANESHA.format(port=self.port, store=self.store))
+        for path in ("/var/lib/nfs/ganesha", "/run/ganesha"):
+            os.makedirs(path, exist_ok=True)
+        self.process = subprocess.Popen(
+            [sbin("ganesha.nfsd"), "-F", "-f", config, "-L", os.path.join(self.folder, "log"),
+             "-p", os.path.join(self.folder, "pid")], stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for _ in range(600):
+            with socket.socket() as probe:
+                if not probe.connect_ex(("127.0.0.1", self.port)):
+                    return self
+            time.sleep(0.1)
+        self.__exit__()
+        raise LabError("nfs-ganesha does not start")
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+
+    def target(self):
+        return (f"target nfs {HOST}:/export nfs4 /var/crash "
+                f"vers=4.2,port={self.port},addr={HOST},soft,timeo=100,retrans=3 %\n")
+
+
 class Https:
     """Takes files by PUT, chunked too, and gives them back. MOST: bytes that there is room for."""
 

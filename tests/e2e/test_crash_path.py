@@ -5,6 +5,7 @@ least. KMORTEM_E2E=full: every target, scenario and fault."""
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -252,24 +253,25 @@ def test_old_dumps_go(tmp_path):
 # ---- off the machine -----------------------------------------------------------------------------
 
 def send(tmp_path, kernel, up, targets, **options):
-    ssh_files = options.pop('files')
+    files = options.pop('files')
+    modules = options.pop('modules', ('virtio_net',))
     return crash(tmp_path / 'guest', kernel, crashkernel=192, memory=640, qemu=servers.QEMU,
-                 more_modules=('virtio_net',), image_files=ssh_files,
+                 more_modules=modules, image_files=files,
                  image_programs=tuple(crashpath.program(name) for name in ('ssh', 'curl')),
                  plan=f'limit-network 60\n{up}', look=False, targets=targets + (
                      f'target directory UUID={crashpath.UUID} ext4 /var/crash % %\n'), **options)
 
 
-def assert_sent(folder, names):
+def assert_sent(folder, names, dump='vmcore.flat'):
     """What arrived: all there, the dump opens with its stack."""
-    assert set(names) >= {'vmcore.flat', 'vmcore-dmesg.txt', 'summary.txt', 'result.json'}
+    assert set(names) >= {dump, 'vmcore-dmesg.txt', 'summary.txt', 'result.json'}
     with open(folder('result.json'), encoding='utf-8') as file:
         result = json.load(file)
     assert result['verdict'] == 'saved' and result['verified'], result
-    assert os.path.getsize(folder('vmcore.flat')) == result['dump_bytes']
+    assert os.path.getsize(folder(dump)) == result['dump_bytes']
     with open(folder('vmcore-dmesg.txt'), encoding='utf-8', errors='replace') as file:
         assert 'sysrq triggered crash' in file.read()
-    done = subprocess.run([PROGRAM, folder('vmcore.flat'), '-c', 'bt'], stdin=subprocess.DEVNULL,
+    done = subprocess.run([PROGRAM, folder(dump), '-c', 'bt'], stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, text=True, check=True, timeout=60)
     assert 'sysrq_handle_crash' in done.stdout
     return result
@@ -296,6 +298,25 @@ def test_https(tmp_path, kernel):
         assert 'came back' in got.sections['back']
         stored = {name.split('/')[1]: path for name, path in https.stored().items()}
         assert_sent(stored.get, stored)
+
+
+@only_full
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which('ganesha.nfsd'),
+                    reason='nfs-ganesha, as root')
+@pytest.mark.parametrize('kernel', KERNELS)
+def test_nfs(tmp_path, kernel):
+    """Nobody is at the first server's port; the second has the dump, as a file system has it."""
+    with servers.Nfs(str(tmp_path)) as nfs:
+        nobody = nfs.target().replace(f'port={nfs.port}', f'port={servers.free_port()}')
+        got = send(tmp_path, kernel, servers.DHCP, nobody + nfs.target(), files={},
+                   modules=('virtio_net', *nfs.modules))
+        assert 'came back' in got.sections['back']
+        parent = os.path.join(nfs.store, 'var', 'crash')
+        name, = os.listdir(parent)
+        folder = os.path.join(parent, name)
+        assert not name.endswith('.incomplete'), got.console[-3000:]
+        result = assert_sent(lambda file: os.path.join(folder, file), os.listdir(folder), 'vmcore')
+    assert [step['end'] for step in result['steps'] if step['name'] == 'mount'] == ['failed', 'done']
 
 
 @only_full
