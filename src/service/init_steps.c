@@ -16,6 +16,7 @@
 enum {
 	CONSOLE_LOG_MAX = 48 << 10, /* some five seconds of a serial console */
 	CONSOLE_SECONDS = 60,
+	SENDING_SECONDS = 60,
 };
 
 struct km_error *km_init_open_vmcore(struct km_dead *dead)
@@ -78,6 +79,12 @@ void km_init_identify_dead(struct km_init *init)
 		 init->board->release);
 }
 
+/* Files that go to another machine take a connection each. */
+static u64 seconds_for(const struct km_init *init, u64 seconds)
+{
+	return seconds + (km_plan_is_remote(init->target->kind) ? SENDING_SECONDS : 0);
+}
+
 /* ---- the log -------------------------------------------------------------------------------- */
 
 static void find_last_words(struct km_board *board, struct km_kernel *kernel,
@@ -113,7 +120,7 @@ static struct km_error *save_log(struct km_init *init, void *arg)
 
 void km_init_save_log(struct km_init *init)
 {
-	const struct km_limits limits = {.seconds = init->plan.limits.dmesg};
+	const struct km_limits limits = {.seconds = seconds_for(init, init->plan.limits.dmesg)};
 
 	km_init_run(init, "log", "", &limits, save_log, NULL);
 	snprintf(init->result->panic, sizeof(init->result->panic), "%.255s", init->board->panic);
@@ -153,7 +160,9 @@ static struct km_error *save_summary(struct km_init *init, void *arg)
 void km_init_save_summary(struct km_init *init)
 {
 	/* The stage's own limit comes first. */
-	const struct km_limits limits = {.seconds = init->plan.limits.summary + 5};
+	const struct km_limits limits = {
+		.seconds = seconds_for(init, init->plan.limits.summary + 5),
+	};
 
 	if (!init->plan.dump_summary)
 		km_init_skip(init, "summary", "", "not wanted");
