@@ -42,7 +42,8 @@ struct build_record {
 static const struct km_field target_fields[] = {
 	KM_FIELD_OF(struct target_record, kind, KM_FIELD_TEXT, "\"directory\" or \"raw\""),
 	KM_FIELD_OF(struct target_record, source, KM_FIELD_TEXT, "what the device is found by"),
-	KM_FIELD_OF(struct target_record, fstype, KM_FIELD_TEXT, "file system; empty for raw"),
+	KM_FIELD_OF(struct target_record, fstype, KM_FIELD_TEXT,
+		    "file system; empty where there is none"),
 	KM_FIELD_OF(struct target_record, path, KM_FIELD_TEXT, "folder in it; empty for raw"),
 	KM_FIELD_OF(struct target_record, options, KM_FIELD_TEXT, "mount options"),
 	KM_FIELD_OF(struct target_record, last_resort, KM_FIELD_BOOL, "only where all others fail"),
@@ -99,8 +100,8 @@ static void text_build(struct km_out *out, const void *record)
 		const struct target_record *t = &r->targets[i];
 
 		km_outf(out, "%s %s %s%s%s%s%s\n", i ? "        " : " TARGET:", t->source,
-			t->fstype, *t->fstype ? " " : "raw", t->path, *t->options ? " " : "",
-			t->options);
+			*t->fstype ? t->fstype : t->kind, *t->path ? " " : "", t->path,
+			*t->options ? " " : "", t->options);
 	}
 	km_outf(out, "MODULES:");
 	for (size_t i = 0; i < r->n_modules; i++)
