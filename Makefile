@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A thin front: meson and ninja build, tests/run tests. Everything installs what it needs.
 .DEFAULT_GOAL := build
-.PHONY: build demo check check-lab check-peers bench fuzz install schema format clean help
+.PHONY: build demo check check-lab check-peers bench fuzz install deb schema format clean help
 
 build: ## build build/kmortem
 	@scripts/install-deps build
@@ -46,6 +46,10 @@ fuzz: ## an hour of each fuzz harness (FUZZ_SECONDS)
 
 install: build ## install under meson's prefix (DESTDIR is honoured)
 	@meson install -C build
+
+deb: ## the Debian package: build/deb/kmortem_*.deb
+	@scripts/install-deps build deb
+	@scripts/make-deb
 
 schema: build ## write docs/schema anew from the commands' own tables
 	@build/kmortem schema --write docs/schema
