@@ -240,6 +240,21 @@ static enum km_load_way way_of(const struct km_arm_request *request)
 	return request->way == KM_LOAD_AUTO ? ways[request->conf->call] : request->way;
 }
 
+/* It is loaded whether that can be written down or not. */
+static struct km_error *write_down(const struct km_tree *tree, const struct km_str *record,
+				   struct km_sys_names *notes)
+{
+	km_auto_error struct km_error *error = write_record(KM_ARMED_RECORD, record);
+	km_auto_str struct km_str note = {0};
+
+	if (!error)
+		error = mark_boot(tree);
+	if (!error)
+		return NULL;
+	km_str_addf(&note, "armed, but status will not know of it: %s", error->message);
+	return note.failed ? km_error_nomem() : km_sys_add_name(notes, note.data);
+}
+
 static struct km_error *load(const struct km_arm_request *request, const struct km_machine *machine,
 			     struct km_arm_result *ret)
 {
@@ -261,8 +276,7 @@ static struct km_error *load(const struct km_arm_request *request, const struct 
 	KM_TRY(km_load(machine, &load_request, &km_system_calls, NULL, &plan, &ret->refusals));
 	ret->armed.time = (u64)time(NULL);
 	km_armed_write(&ret->armed, &text);
-	KM_TRY(write_record(KM_ARMED_RECORD, &text));
-	return mark_boot(request->tree);
+	return write_down(request->tree, &text, &ret->notes);
 }
 
 struct km_error *km_arm(const struct km_arm_request *request, struct km_arm_result *ret)
@@ -298,6 +312,8 @@ struct km_error *km_arm(const struct km_arm_request *request, struct km_arm_resu
 struct km_error *km_disarm(const struct km_tree *tree, bool *ret_was_loaded,
 			   struct km_refusals *ret_refusals)
 {
+	/* With the mark of this boot goes that of an earlier one: it has been told of since. */
+	static const char *const records[] = {KM_ARMED_RECORD, KM_ARMED_BOOT, KM_UNCLEAN_BOOT};
 	km_cleanup(km_machine_freep) struct km_machine *machine = NULL;
 	struct km_load_status status;
 
@@ -309,8 +325,8 @@ struct km_error *km_disarm(const struct km_tree *tree, bool *ret_was_loaded,
 	if (status.crash_loaded)
 		KM_TRY(km_load_unload(machine, KM_LOAD_CRASH, KM_LOAD_AUTO, &km_system_calls,
 				      ret_refusals));
-	if ((unlink(KM_ARMED_RECORD) && errno != ENOENT) ||
-	    (unlink(KM_ARMED_BOOT) && errno != ENOENT))
-		return km_error_os(errno, "the record of what was loaded");
+	for (size_t i = 0; i < KM_ARRAY_SIZE(records); i++)
+		if (unlink(records[i]) && errno != ENOENT)
+			return km_error_os(errno, "%s", records[i]);
 	return NULL;
 }

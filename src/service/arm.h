@@ -29,7 +29,8 @@ struct km_error *km_arm_release(const struct km_tree *tree, const struct km_conf
 
 #define KM_ARMED_RECORD "/run/kmortem/armed"	/* what was loaded, in this boot */
 #define KM_ARMED_BOOT	"/var/lib/kmortem/boot" /* a boot that is armed; gone after a clean end */
-#define KM_UNCLEAN_BOOT "/var/lib/kmortem/unclean" /* one that was, and ended otherwise */
+#define KM_UNCLEAN_BOOT \
+	"/var/lib/kmortem/unclean" /* one that was, and ended otherwise: told of until the next clean end */
 
 /* Strings are owned. */
 struct km_armed {
