@@ -120,8 +120,8 @@ bool km_filter_drops(u8 class, unsigned level)
 	case KM_PAGE_HUGETLB:
 		return level & KM_LEVEL_USER;
 	case KM_PAGE_POISONED:
-		/* To read broken memory can stop the machine: no level asks for that but 0. */
-		return level;
+		/* To read broken memory can stop the machine: no level asks for that. */
+		return true;
 	case KM_PAGE_OFFLINE:
 		return by_struct_page;
 	default:

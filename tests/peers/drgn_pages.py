@@ -29,7 +29,7 @@ from drgn.helpers.linux.percpu import per_cpu
 from drgn.helpers.linux.pid import for_each_task
 
 BITS = ("free", "slab", "table", "vmalloc", "stack", "user", "anon", "cache", "image", "lru", "kmalloc",
-        "typed", "offline", "huge")
+        "typed", "offline", "huge", "poisoned")
 BIT = {name: 1 << i for i, name in enumerate(BITS)}
 PAGE = 4096
 ADDRESS = 0x000ffffffffff000
@@ -207,8 +207,23 @@ def types(prog):
     return {e.name: e.value for e in enum.enumerators if e.name.startswith("PGTY_")}
 
 
+def poison_mask(prog):
+    try:
+        return 1 << prog.constant("PG_hwpoison").value_()
+    except LookupError:
+        return 0
+
+
+def flag_word(page):
+    """6.18 wraps it in a structure."""
+    word = page.flags
+    return (word.f if word.type_.kind == drgn.TypeKind.TYPEDEF and word.type_.type.kind == drgn.TypeKind.STRUCT
+            else word).value_()
+
+
 def struct_pages(pages):
     prog = pages.prog
+    poisoned = poison_mask(prog)
     known = types(prog)
     names = {known.get("PGTY_large_kmalloc"): "kmalloc", known.get("PGTY_table"): "table",
              known.get("PGTY_offline"): "offline", known.get("PGTY_hugetlb"): "huge"}
@@ -217,6 +232,8 @@ def struct_pages(pages):
             if pages.has(pfn, "free"):
                 continue
             page = pfn_to_page(prog, pfn)
+            if flag_word(page) & poisoned:
+                pages.set(pfn, "poisoned")
             if PageTail(page):
                 pages.heads[pfn] = page_to_pfn(compound_head(page)).value_()
                 continue

@@ -180,7 +180,7 @@ static void each_kind_by_its_level(void **state)
 		expect(&a, 142, 143, KM_PAGE_CACHE_PRIVATE, rows[i].private);
 		expect(&a, 144, 148, KM_PAGE_ANON, rows[i].user);
 		expect(&a, 150, 152, KM_PAGE_SLAB, true);
-		expect(&a, 152, 153, KM_PAGE_POISONED, !rows[i].level);
+		expect(&a, 152, 153, KM_PAGE_POISONED, false);
 		expect(&a, 153, 154, KM_PAGE_RESERVED, true);
 		assert_int_equal(a.counts.exist, FRAMES);
 		assert_int_equal(a.counts.slabs, 1);
