@@ -54,11 +54,12 @@ void km_init_begin(struct km_init *init)
 		mknod("/dev/kmsg", S_IFCHR | 0600, makedev(1, 11));
 	if (!km_tree_exists(&here, "/dev/console"))
 		mknod("/dev/console", S_IFCHR | 0600, makedev(5, 1));
-	/* Without this the kernel drops most of what is said in a hurry. */
+	/* Without this the kernel drops what comes after ten lines in five seconds. It insists on the end of
+	 * the line (kernel/printk/printk.c, devkmsg_sysctl_set_loglvl()). */
 	int limit = open("/proc/sys/kernel/printk_devkmsg", O_WRONLY | O_CLOEXEC);
 
 	if (limit >= 0) {
-		(void)!write(limit, "on", 2);
+		(void)!write(limit, "on\n", 3);
 		close(limit);
 	}
 	init->kmsg = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
