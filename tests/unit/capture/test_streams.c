@@ -245,8 +245,8 @@ static void test_public_keys_that_are_none(void **state)
 					   "kmpub100",
 					   "kmkey1",
 					   "age1qqqq",
-					   "kmpub10000000000000000000000000000000000000000000000"
-					   "000000000000000000g"};
+					   ("kmpub10000000000000000000000000000000000000000000000"
+					    "000000000000000000g")};
 	fx_auto struct fx_file closed = {0};
 	struct km_crypt *crypt;
 	size_t i;
